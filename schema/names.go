@@ -1,0 +1,83 @@
+package schema
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	nativeSeparator = "\x1f"
+	humanSeparator  = "::"
+	blankName       = "blank"
+)
+
+// NormalizeDeckName turns a human deck name ("A::B") into the native form: each
+// part in NFC, without ASCII control characters, trimmed of white space and
+// colons, "blank" if nothing is left; parts joined by U+001F.
+func NormalizeDeckName(human string) string {
+	parts := strings.Split(human, humanSeparator)
+	for i, p := range parts {
+		p = strings.Map(dropControl, norm.NFC.String(p))
+		p = strings.TrimFunc(p, func(r rune) bool { return r == ':' || unicode.IsSpace(r) })
+		if p == "" {
+			p = blankName
+		}
+		parts[i] = p
+	}
+	return strings.Join(parts, nativeSeparator)
+}
+
+func dropControl(r rune) rune {
+	if r < 0x20 || r == 0x7f {
+		return -1
+	}
+	return r
+}
+
+// HumanDeckName turns a native deck name into the human form, with "::".
+func HumanDeckName(native string) string {
+	return strings.ReplaceAll(native, nativeSeparator, humanSeparator)
+}
+
+// NormalizeTag normalises one tag: each "::" part in NFC, without control
+// characters and spaces, "blank" if nothing is left. A tag that is all empty
+// gives "".
+func NormalizeTag(tag string) string {
+	tag = norm.NFC.String(tag)
+	if tag == "" {
+		return ""
+	}
+	parts := strings.Split(tag, humanSeparator)
+	for i, p := range parts {
+		p = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) || isTagSeparator(r) || r == '"' {
+				return -1
+			}
+			return r
+		}, p)
+		p = strings.TrimSpace(p)
+		if p == "" {
+			p = blankName
+		}
+		parts[i] = p
+	}
+	return strings.Join(parts, humanSeparator)
+}
+
+func isTagSeparator(r rune) bool { return r == ' ' || r == '\u3000' }
+
+// SplitTags splits the tags column of a note.
+func SplitTags(tags string) []string {
+	return strings.FieldsFunc(tags, isTagSeparator)
+}
+
+// JoinTags writes the tags column of a note: a space before, between and after
+// the tags, "" if there are none.
+func JoinTags(tags []string) string {
+	if len(tags) == 0 {
+		return ""
+	}
+	return " " + strings.Join(tags, " ") + " "
+}

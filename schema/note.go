@@ -1,0 +1,151 @@
+package schema
+
+import (
+	"crypto/sha1" //nolint:gosec // the file format's checksum, not a secret
+	"encoding/binary"
+	"html"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const fieldSeparator = "\x1f"
+
+// SplitFields splits the flds column of a note.
+func SplitFields(flds string) []string { return strings.Split(flds, fieldSeparator) }
+
+// JoinFields writes the flds column of a note.
+func JoinFields(fields []string) string { return strings.Join(fields, fieldSeparator) }
+
+// CleanField removes ASCII control characters other than line feed and tab,
+// which a note's field must not hold. Line feeds and tabs stay.
+func CleanField(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return r
+		}
+		return dropControl(r)
+	}, s)
+}
+
+var (
+	// mediaTag finds a media tag and the file name in src or data, in one of
+	// three groups: in double quotes, in single quotes, or bare.
+	mediaTag = regexp.MustCompile(`(?is)<(?:img|audio|video|object|source)\b(?:[^>]|"[^"]+?"|'[^']+?')+?\b(?:src|data)=` +
+		`(?:"([^"]+?)"[^>]*>|'([^']+?)'[^>]*>|([^ >]+?)(?: [^>]*)?>)`)
+	// markup finds what has no text of its own: comments, styles and scripts
+	// with their content, and any other tag.
+	markup = regexp.MustCompile(`(?is)<!--.*?-->|<style.*?>.*?</style>|<script.*?>.*?</script>|<.*?>`)
+)
+
+// StripHTML turns a field into the text that is sorted and compared
+// (docs/collection-format.md §7): media tags become their file name between
+// spaces, other markup goes, entities are decoded. Nothing is trimmed.
+func StripHTML(s string) string {
+	if strings.Contains(s, "<") {
+		s = mediaTag.ReplaceAllString(s, " ${1}${2}${3} ")
+		s = markup.ReplaceAllString(s, "")
+	}
+	return DecodeEntities(s)
+}
+
+// DecodeEntities decodes HTML entities and turns no-break spaces into spaces.
+// If one entity is not valid, the whole text stays as it is.
+func DecodeEntities(s string) string {
+	if !strings.Contains(s, "&") {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for rest := s; rest != ""; {
+		i := strings.IndexByte(rest, '&')
+		if i < 0 {
+			b.WriteString(rest)
+			break
+		}
+		b.WriteString(rest[:i])
+		r, n := decodeEntity(rest[i:])
+		if n == 0 {
+			return s
+		}
+		b.WriteRune(r)
+		rest = rest[i+n:]
+	}
+	return strings.ReplaceAll(b.String(), "\u00a0", " ")
+}
+
+// maxEntity is longer than the longest entity, "&CounterClockwiseContourIntegral;".
+const maxEntity = 40
+
+// decodeEntity decodes the entity that s starts with; n is its length, 0 if it
+// is not valid.
+func decodeEntity(s string) (r rune, n int) {
+	end := strings.IndexByte(s[:min(len(s), maxEntity)], ';')
+	if end < 2 {
+		return 0, 0
+	}
+	name := s[1:end]
+	if name[0] == '#' {
+		r, ok := decodeNumber(name[1:])
+		if !ok {
+			return 0, 0
+		}
+		return r, end + 1
+	}
+	// The standard library also knows entities without a semicolon, and some of
+	// two characters: those leave more than one rune.
+	out := html.UnescapeString(s[:end+1])
+	r, size := utf8.DecodeRuneInString(out)
+	if size != len(out) {
+		return 0, 0
+	}
+	return r, end + 1
+}
+
+func decodeNumber(digits string) (rune, bool) {
+	base := 10
+	if digits != "" && (digits[0] == 'x' || digits[0] == 'X') {
+		base, digits = 16, digits[1:]
+	}
+	if digits == "" || digits[0] == '+' || digits[0] == '-' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, base, 32)
+	if err != nil || n > utf8.MaxRune || !utf8.ValidRune(rune(n)) {
+		return 0, false
+	}
+	return rune(n), true
+}
+
+// SortField is the text of the sfld column: the stripped field at idx, "" if
+// there is none. SQLite's integer affinity turns numbers into numbers.
+func SortField(fields []string, idx uint32) string {
+	if uint64(idx) >= uint64(len(fields)) {
+		return ""
+	}
+	return StripHTML(fields[idx])
+}
+
+// Checksum is the csum column: the first four bytes, big endian, of the SHA-1
+// of the stripped first field.
+func Checksum(firstField string) uint32 {
+	sum := sha1.Sum([]byte(StripHTML(firstField))) //nolint:gosec // see the import
+	return binary.BigEndian.Uint32(sum[:4])
+}
+
+const guidAlphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&()*+,-./:;<=>?@[]^_`{|}~"
+
+// GUID writes a note's guid from 64 random bits: base 91, most significant
+// digit first.
+func GUID(random uint64) string {
+	var b [10]byte // 91^10 > 2^64
+	i := len(b)
+	for {
+		i--
+		b[i] = guidAlphabet[random%uint64(len(guidAlphabet))]
+		if random /= uint64(len(guidAlphabet)); random == 0 {
+			return string(b[i:])
+		}
+	}
+}
