@@ -1,0 +1,64 @@
+# The commands of CONTRIBUTING.md. CGO_ENABLED=0 everywhere but in race: that is how the program is built and tested.
+export CGO_ENABLED = 0
+
+GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+
+.PHONY: build test vet staticcheck lint fmt fuzz race check e2e e2e-smoke e2e-arm bench-quick release clean
+
+build:
+	go build -o ankisyncd .
+
+test:
+	go test ./...
+
+vet:
+	go vet ./...
+
+staticcheck:
+	go run $(STATICCHECK) ./...
+
+lint:
+	go run $(GOLANGCI_LINT) run ./...
+
+fmt:
+	go run $(GOLANGCI_LINT) fmt ./...
+
+# Every fuzz target for FUZZTIME each.
+FUZZTIME ?= 20s
+fuzz:
+	@set -e; for p in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+	    go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
+
+# Needs cgo and a C compiler; slow to build the first time.
+race:
+	CGO_ENABLED=1 go test -race ./...
+
+check: vet test lint
+	gofmt -l $$(git ls-files '*.go') | (! grep .)
+	go mod tidy -diff
+
+e2e:
+	e2e/run
+
+e2e-smoke:
+	e2e/run -m smoke
+
+e2e-arm:
+	e2e/arm
+
+bench-quick: build
+	cd bench && GO_SERVER=$(CURDIR)/ankisyncd go run . -quick
+
+release:
+	@mkdir -p dist
+	@set -e; for t in linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 darwin/arm64 windows/amd64; do \
+	  os=$${t%%/*}; rest=$${t#*/}; arch=$${rest%%/*}; arm=; case $$rest in */*) arm=$${rest#*/};; esac; \
+	  out=dist/ankisyncd-$$os-$$arch$${arm:+v$$arm}; [ $$os = windows ] && out=$$out.exe; \
+	  GOOS=$$os GOARCH=$$arch GOARM=$$arm go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $$out .; done
+	cd dist && sha256sum ankisyncd-* > SHA256SUMS
+
+clean:
+	rm -rf ankisyncd dist
