@@ -120,8 +120,8 @@ func decodeNumber(digits string) (rune, bool) {
 
 // SortField is the text of the sfld column: the stripped field at idx, "" if
 // there is none. SQLite's integer affinity turns numbers into numbers.
-func SortField(fields []string, idx uint32) string {
-	if uint64(idx) >= uint64(len(fields)) {
+func SortField(fields []string, idx int) string {
+	if idx < 0 || idx >= len(fields) {
 		return ""
 	}
 	return StripHTML(fields[idx])
