@@ -152,9 +152,3 @@ type Device struct {
 	Client   string    `json:"client"`    // as the client called itself, may be empty
 	Addr     string    `json:"addr"`      // address it was last seen from, may be empty
 }
-
-var _ = []any{
-	(*Store).Close, (*Store).Login, (*Store).Authenticate, (*Store).Session, (*Store).SessionBySK, (*Store).Seen,
-	(*Store).Logout, (*Store).AddUser, (*Store).ImportUser, (*Store).DeleteUser, (*Store).SetPassword, (*Store).Users,
-	(*Store).HasUser, (*Store).Devices, (*Store).RevokeDevice, (*Store).RevokeUser,
-}
