@@ -1,0 +1,347 @@
+package media
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
+)
+
+// schema is the database: the Python servers' table and index as they make
+// them, and our own beside them.
+//
+// ankisyncd_file knows more about a row, as long as the row still has the usn
+// noted here (the Python servers give each change a new one): size, time of
+// change (ns) and CRC-32 of the file, and the name it is stored under if that
+// is not its own. ankisyncd_journal has the renames and removals that the last
+// transaction implies. ankisyncd_meta has the counts.
+const schema = `
+CREATE TABLE IF NOT EXISTS media (
+    fname TEXT NOT NULL PRIMARY KEY,
+    usn INT NOT NULL,
+    csum TEXT -- null if deleted
+);
+CREATE INDEX IF NOT EXISTS idx_media_usn ON media (usn);
+CREATE TABLE IF NOT EXISTS ankisyncd_file (
+    fname TEXT NOT NULL PRIMARY KEY,
+    usn INT NOT NULL,
+    size INT NOT NULL,
+    mtime INT NOT NULL,
+    crc INT NOT NULL,
+    disk TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ankisyncd_journal (
+    disk TEXT NOT NULL PRIMARY KEY,
+    fname TEXT NOT NULL,
+    usn INT NOT NULL,
+    tmp TEXT -- null if the file is to be removed
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ankisyncd_meta (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version INT NOT NULL,
+    folder TEXT NOT NULL,
+    last_usn INT NOT NULL,
+    max_usn INT NOT NULL,
+    files INT NOT NULL,
+    source TEXT NOT NULL
+);`
+
+const metaVersion = 1
+
+// handle is one user's open database and folder. Everything in it is guarded
+// by the entry's lock.
+type handle struct {
+	s    *Store
+	dir  string
+	name string // of the media folder, inside dir
+
+	db       *sql.DB
+	dbInfo   fs.FileInfo
+	root     *os.Root // the media folder; nil until it is needed
+	rootInfo fs.FileInfo
+	fold     bool           // the folder's file system ignores case
+	official [2]fs.FileInfo // media.db and its -wal as last taken over
+
+	last, files int64
+	source      string // fingerprint of the media.db last taken over
+
+	pending bool // the journal has work that is not done
+	dirty   bool // the folder has renames that are not synced
+	journal bool // the journal table is not empty
+	broken  bool // the database is in an unknown state: close it
+}
+
+func (h *handle) folder() string { return filepath.Join(h.dir, h.name) }
+
+// openHandle opens the user's database, making it from what is there if it
+// does not exist yet. It returns nil if there is nothing and create is false.
+func openHandle(ctx context.Context, s *Store, dir string, create bool) (*handle, error) {
+	if _, err := os.Stat(dbPath(dir)); errors.Is(err, fs.ErrNotExist) {
+		src := findSource(dir)
+		if src == sourceNone && !create {
+			return nil, nil //nolint:nilnil // documented
+		}
+		if err := makeDB(ctx, s, dir, src); err != nil {
+			return nil, err
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	h := &handle{s: s, dir: dir}
+	if err := h.open(ctx); err != nil {
+		h.abandon()
+		return nil, dbError("open media db", err)
+	}
+	return h, nil
+}
+
+func (h *handle) open(ctx context.Context) error {
+	// Exclusive: two servers on one folder would undo each other's renames.
+	// WAL with full sync costs one fsync a transaction, the rollback journal
+	// of the Python servers three or more.
+	db, err := sqlite.Open(ctx, dbPath(h.dir), sqlite.Options{
+		Exclusive: true, Journal: "wal", Synchronous: "full", BusyTimeout: h.s.o.BusyTimeout, CacheKiB: 512,
+		Pragmas: []string{"foreign_keys(off)", "recursive_triggers(off)"},
+	})
+	if err != nil {
+		return err
+	}
+	h.db = db
+	if h.dbInfo, err = os.Stat(dbPath(h.dir)); err != nil {
+		return err
+	}
+	// A crash while the database was being made may have left its other name.
+	_ = os.Remove(dbPath(h.dir) + ".new")
+	// The first write takes the exclusive lock, so it comes before anything
+	// else is looked at.
+	err = sqlite.InTx(ctx, db, func(tx *sql.Tx) error {
+		if err := h.check(ctx, tx); err != nil {
+			return err
+		}
+		return h.readJournal(ctx, tx)
+	})
+	if err != nil {
+		return err
+	}
+	if err := h.openFolder(false); err != nil {
+		return err
+	}
+	if err := h.settle(ctx); err != nil {
+		return err
+	}
+	if err := h.cleanStaging(ctx); err != nil {
+		return err
+	}
+	return h.takeOverAgain(ctx)
+}
+
+// check makes our tables if they are missing, and counts again if another
+// server has written since (each of its writes raises the largest usn).
+func (h *handle) check(ctx context.Context, tx *sql.Tx) error {
+	var ours int
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('media','idx_media_usn','ankisyncd_file','ankisyncd_journal','ankisyncd_meta')`).Scan(&ours); err != nil {
+		return err
+	}
+	if ours < 5 {
+		if _, err := tx.ExecContext(ctx, schema); err != nil {
+			return err
+		}
+	}
+	var top int64
+	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(usn), 0) FROM media`).Scan(&top); err != nil {
+		return err
+	}
+	var version, maxUSN int64
+	err := tx.QueryRowContext(ctx, `SELECT version, folder, last_usn, max_usn, files, source FROM ankisyncd_meta`).
+		Scan(&version, &h.name, &h.last, &maxUSN, &h.files, &h.source)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		h.name = folderNative
+	case err != nil:
+		return err
+	case version > metaVersion:
+		return fmt.Errorf("media database was written by a newer version of this program (%d)", version)
+	case !filepath.IsLocal(h.name):
+		return fmt.Errorf("media database names the folder %q", h.name)
+	case top == maxUSN:
+		return nil
+	}
+	h.last = max(h.last, top)
+	if err := tx.QueryRowContext(ctx, `SELECT count(csum) FROM media`).Scan(&h.files); err != nil {
+		return err
+	}
+	return h.writeMeta(ctx, tx, counts{h.last, h.files})
+}
+
+// counts is what a transaction changes in ankisyncd_meta.
+type counts struct{ last, files int64 }
+
+func (h *handle) writeMeta(ctx context.Context, tx *sql.Tx, c counts) error {
+	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO ankisyncd_meta (id, version, folder, last_usn, max_usn, files, source)
+		VALUES (1, ?, ?, ?, (SELECT coalesce(max(usn), 0) FROM media), ?, ?)`, metaVersion, h.name, c.last, c.files, h.source)
+	return err
+}
+
+// tx runs f in a transaction that also writes the counts as f leaves them. The
+// journal of the transaction before is dropped in it; so what that one renamed
+// is made durable first.
+func (h *handle) tx(ctx context.Context, f func(tx *sql.Tx, c *counts) error) error {
+	ctx = context.WithoutCancel(ctx) // short, and half a commit helps nobody
+	if err := h.syncFolder(); err != nil {
+		return err
+	}
+	tx, err := h.db.BeginTx(ctx, nil)
+	if err != nil {
+		return dbError("begin", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // no effect after Commit; otherwise the error in hand says more
+	c := counts{h.last, h.files}
+	if h.journal {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM ankisyncd_journal`); err != nil {
+			return err
+		}
+	}
+	if err := f(tx, &c); err != nil {
+		return err
+	}
+	if err := h.writeMeta(ctx, tx, c); err != nil {
+		return err
+	}
+	if err := h.s.at("commit"); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		// It may have been committed all the same (the write went through, the
+		// fsync failed). Opening again will tell.
+		h.broken = true
+		return fmt.Errorf("commit: %w", err)
+	}
+	h.last, h.files, h.journal = c.last, c.files, false
+	return h.s.at("committed")
+}
+
+// openFolder opens the media folder, making it if create says so.
+func (h *handle) openFolder(create bool) error {
+	if h.root != nil {
+		return nil
+	}
+	if create {
+		if err := h.s.at("mkdir"); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(h.folder(), 0o777); err != nil {
+			return err
+		}
+	}
+	root, err := os.OpenRoot(h.folder())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open media folder: %w", err)
+	}
+	info, err := root.Stat(".")
+	if err != nil {
+		_ = root.Close()
+		return fmt.Errorf("open media folder: %w", err)
+	}
+	h.root, h.rootInfo = root, info
+	return nil
+}
+
+// openStaging makes the folder for incoming files. It lies inside the media
+// folder so that a rename never crosses a file system, even if the media
+// folder is a mount or a link to another disk.
+func (h *handle) openStaging() error {
+	if err := h.openFolder(true); err != nil {
+		return err
+	}
+	err := h.root.Mkdir(stagingDir, 0o777)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+	case err != nil:
+		return fmt.Errorf("make folder for incoming files: %w", err)
+	default:
+		h.dirty = true
+	}
+	fi, err := h.root.Lstat(stagingDir)
+	if err != nil {
+		return err
+	}
+	if !fi.IsDir() {
+		return fmt.Errorf("%s in the media folder is not a folder", stagingDir)
+	}
+	other, err := h.root.Lstat(".ANKISYNCD-INCOMING")
+	h.fold = err == nil && os.SameFile(fi, other)
+	return nil
+}
+
+// close finishes the journal and closes everything.
+func (h *handle) close() error {
+	var err error
+	if h.journal && !h.pending && !h.broken {
+		// The journal is harmless, but whoever puts a file into the folder by
+		// hand meanwhile should not see it removed again. The checkpoint that
+		// closing does syncs this write.
+		if err = h.syncFolder(); err == nil {
+			_, err = h.db.Exec(`PRAGMA synchronous=normal; DELETE FROM ankisyncd_journal`)
+		}
+	}
+	if h.root != nil && !h.pending {
+		_ = h.root.Remove(stagingDir) // fails if something is in it
+	}
+	return errors.Join(err, h.abandon())
+}
+
+// abandon closes what is open and nothing more.
+func (h *handle) abandon() error {
+	var errs []error
+	if h.root != nil {
+		errs = append(errs, h.root.Close())
+		h.root = nil
+	}
+	if h.db != nil {
+		errs = append(errs, h.db.Close())
+		h.db = nil
+	}
+	return errors.Join(errs...)
+}
+
+// changes lists the rows above a usn; see Store.Changes.
+func (h *handle) changes(ctx context.Context, after int64, limit int) ([]Change, error) {
+	list := make([]Change, 0, min(limit, int(h.last-after)))
+	read := func(query string, args ...any) error {
+		rows, err := h.db.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var c Change
+			var usn int64
+			var sum sql.NullString
+			if err := rows.Scan(&c.Name, &usn, &sum); err != nil {
+				return err
+			}
+			c.USN, c.Sum = usn32(usn), sum.String
+			list = append(list, c)
+		}
+		return rows.Err()
+	}
+	if err := read(`SELECT fname, usn, csum FROM media WHERE usn > ? ORDER BY usn, fname LIMIT ?`, after, limit); err != nil {
+		return nil, fmt.Errorf("list changes: %w", err)
+	}
+	if len(list) < limit {
+		return list, nil
+	}
+	end := list[len(list)-1]
+	if err := read(`SELECT fname, usn, csum FROM media WHERE usn = ? AND fname > ? ORDER BY fname`, end.USN, end.Name); err != nil {
+		return nil, fmt.Errorf("list changes: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,90 @@
+package media
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// The files of one user, by role.
+func dbPath(dir string) string       { return filepath.Join(dir, "collection.media.server.db") }
+func db2Path(dir string) string      { return filepath.Join(dir, "collection.media.db2") }
+func ancientPath(dir string) string  { return filepath.Join(dir, "collection.media.db") }
+func officialPath(dir string) string { return filepath.Join(dir, "media.db") }
+
+// ident is the identity of the files that a user's media usn comes from. As
+// long as it stays the same, what was read from them is still true.
+type ident [4]fs.FileInfo
+
+func identify(dir string) ident {
+	var id ident
+	for i, p := range [...]string{dbPath(dir), dbPath(dir) + "-wal", officialPath(dir), officialPath(dir) + "-wal"} {
+		id[i], _ = os.Stat(p) // nil if it is not there
+	}
+	return id
+}
+
+func (a ident) same(b ident) bool {
+	for i := range a {
+		if !sameFile(a[i], b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameFile(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// source is where a user's media come from when there is no database of ours.
+type source int
+
+const (
+	sourceNone     source = iota // nothing at all: a new user
+	sourceOfficial               // media.db of the official server
+	sourceDB2                    // collection.media.db2 of dsnopek's server
+	sourceFiles                  // files only, or a database too old to carry anything worth keeping
+)
+
+// findSource looks at what is in the user's folder.
+func findSource(dir string) source {
+	regular := func(p string) bool {
+		fi, err := os.Stat(p)
+		return err == nil && fi.Mode().IsRegular() && fi.Size() > 0
+	}
+	wal := func(p string) bool { return regular(p) || regular(p+"-wal") }
+	switch {
+	case wal(officialPath(dir)):
+		return sourceOfficial
+	case wal(db2Path(dir)):
+		return sourceDB2
+	case hasFiles(filepath.Join(dir, folderNative)):
+		return sourceFiles
+	}
+	return sourceNone
+}
+
+// hasFiles reports whether the folder holds at least one file that could be a
+// media file.
+func hasFiles(folder string) bool {
+	f, err := os.Open(folder)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	for {
+		list, err := f.ReadDir(64)
+		for _, d := range list {
+			if d.Type().IsRegular() && checkName(d.Name()) == nil {
+				return true
+			}
+		}
+		if err != nil || len(list) == 0 {
+			return false
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package media
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // the protocol's checksum, no secret
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"sync"
+)
+
+// buffers are for copying files; 64 KiB each.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
+
+// row is what the database knows of a name.
+type row struct {
+	name string
+	usn  int64
+	sum  string // "" if deleted
+	disk string // name on disk
+	// More about the file, valid if known says so.
+	known bool
+	size  int64
+	mtime int64
+	crc   uint32
+}
+
+const selectRow = `SELECT m.usn, coalesce(m.csum, ''), coalesce(f.usn = m.usn, 0), coalesce(f.disk, m.fname), coalesce(f.size, 0), coalesce(f.mtime, 0), coalesce(f.crc, 0)
+	FROM media m LEFT JOIN ankisyncd_file f ON f.fname = m.fname WHERE m.fname = ?`
+
+// lookup reads the row of a name with a prepared selectRow; nil if there is none.
+func lookup(ctx context.Context, st *sql.Stmt, name string) (*row, error) {
+	r := row{name: name}
+	err := st.QueryRowContext(ctx, name).Scan(&r.usn, &r.sum, &r.known, &r.disk, &r.size, &r.mtime, &r.crc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil //nolint:nilnil // documented
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read media row: %w", err)
+	}
+	return &r, nil
+}
+
+// staged is one row of a change with its new content waiting in the staging
+// folder.
+type staged struct {
+	name string
+	del  bool
+	digest
+	tmp string   // name in the staging folder; "" if the content was not kept
+	f   *os.File // open until it is synced
+}
+
+// intact reports whether the file of a row is there and, as far as its size
+// tells, whole.
+func intact(root *os.Root, disk string, size int64) bool {
+	fi, err := root.Stat(disk)
+	return err == nil && fi.Mode().IsRegular() && fi.Size() == size
+}
+
+// stager writes the contents of a batch to the staging folder.
+type stager struct {
+	s    *Store
+	root *os.Root
+	id   string
+	list []staged
+}
+
+func newStager(s *Store, root *os.Root) *stager {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return &stager{s: s, root: root, id: hex.EncodeToString(b[:])}
+}
+
+// add stages one addition of a zip. old is what the database said of the name
+// a moment ago; if the content seems to be the same (size and CRC), it is only
+// hashed, so that repeating an upload writes nothing.
+func (g *stager) add(a addition, old *row) error {
+	if a.member == nil {
+		g.list = append(g.list, staged{name: a.name, del: true})
+		return nil
+	}
+	buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
+	defer buffers.Put(buf)
+	size := int64(a.member.UncompressedSize64) //nolint:gosec // checked against the limit
+	if old != nil && old.sum != "" && old.known && old.size == size && old.crc == a.member.CRC32 && intact(g.root, old.disk, size) {
+		sum := sha1.New() //nolint:gosec // the protocol's checksum
+		if err := copyMember(sum, a.member, *buf); err != nil {
+			return err
+		}
+		if hex.EncodeToString(sum.Sum(nil)) == old.sum {
+			g.list = append(g.list, staged{name: a.name, digest: digest{size: size, crc: old.crc, sum: old.sum}})
+			return nil
+		}
+	}
+	return g.write(a.name, func(w io.Writer) error { return copyMember(w, a.member, *buf) })
+}
+
+// write stages the content that fill writes, hashing it on the way.
+func (g *stager) write(name string, fill func(io.Writer) error) error {
+	tmp := fmt.Sprintf("%s-%d", g.id, len(g.list))
+	if err := g.s.at("create"); err != nil {
+		return err
+	}
+	f, err := g.root.OpenFile(stagingDir+"/"+tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if err != nil {
+		return fmt.Errorf("stage media file: %w", err)
+	}
+	g.list = append(g.list, staged{name: name, tmp: tmp, f: f})
+	it := &g.list[len(g.list)-1]
+	sum, crc := sha1.New(), crc32.NewIEEE() //nolint:gosec // the protocol's checksum
+	n := &countWriter{}
+	if err := g.s.at("write"); err != nil {
+		return err
+	}
+	if err := fill(io.MultiWriter(f, sum, crc, n)); err != nil {
+		return err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	it.digest = digest{size: n.n, mtime: fi.ModTime().UnixNano(), crc: crc.Sum32(), sum: hex.EncodeToString(sum.Sum(nil))}
+	return nil
+}
+
+// flush makes durable what was staged, except the content that old shows to be
+// stored already, which is dropped.
+func (g *stager) flush(old map[string]*row) error {
+	var keep []*staged
+	for i := range g.list {
+		it := &g.list[i]
+		if it.tmp == "" {
+			continue
+		}
+		if r := old[it.name]; r != nil && r.sum == it.sum && intact(g.root, r.disk, it.size) {
+			g.drop(it)
+			continue
+		}
+		startWriting(it.f)
+		keep = append(keep, it)
+	}
+	for _, it := range keep {
+		if err := g.s.at("sync"); err != nil {
+			return err
+		}
+		err := it.f.Sync()
+		if err = errors.Join(err, it.f.Close()); err != nil {
+			return fmt.Errorf("stage media file: %w", err)
+		}
+		it.f = nil
+	}
+	if len(keep) == 0 {
+		return nil
+	}
+	if err := syncDir(g.root, stagingDir); err != nil {
+		return fmt.Errorf("stage media files: %w", err)
+	}
+	return g.s.at("staged")
+}
+
+// drop removes one staged file. What cannot be removed now goes when the
+// database is opened the next time.
+func (g *stager) drop(it *staged) {
+	if it.f != nil {
+		_ = it.f.Close()
+	}
+	if it.tmp != "" {
+		_ = g.root.Remove(stagingDir + "/" + it.tmp)
+	}
+	it.f, it.tmp = nil, ""
+}
+
+// discard removes what is still in the staging folder of this batch.
+func (g *stager) discard() {
+	for i := range g.list {
+		g.drop(&g.list[i])
+	}
+}
+
+type countWriter struct{ n int64 }
+
+func (c *countWriter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return len(p), nil
+}
