@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/ankisyncd/ankisyncd/schema"
@@ -68,14 +69,14 @@ func checkTables(ctx context.Context, tx convTx) error {
 		err = convEach(ctx, tx, `SELECT name FROM pragma_table_info('`+e.table+`')`, func(rows *sql.Rows) error {
 			var name string
 			err := rows.Scan(&name)
-			have = append(have, name)
+			have = append(have, strings.ToLower(name)) // 2.1.36 has "key", 26.09 "KEY"
 			return err
 		})
 		if err != nil {
 			return err
 		}
 		for _, c := range e.columns {
-			if !slices.Contains(have, c) {
+			if !slices.Contains(have, strings.ToLower(c)) {
 				return corrupt("no column %s.%s", e.table, c)
 			}
 		}

@@ -191,7 +191,8 @@ func stockNotetypes() []*schema.Notetype {
 		for i := range nt.Fields {
 			tag := uint32(i)
 			nt.Fields[i].Config.Tag = &tag
-			nt.Fields[i].Config.PreventDeletion = nt == cloze || nt.Fields[i].Name != "Comments"
+			last := i == len(nt.Fields)-1
+			nt.Fields[i].Config.PreventDeletion = !last // all but the free text
 		}
 	}
 	return []*schema.Notetype{basic, reversed, optional, typing, cloze, occlusion}
