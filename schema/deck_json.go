@@ -53,8 +53,8 @@ func asDyn(v json.RawMessage) (bool, bool) {
 	if b, ok := asBool(v); ok {
 		return b, true
 	}
-	f, ok := asF32(v)
-	return ok && f == 1, ok
+	n, ok := asU8(v)
+	return n == 1, ok
 }
 
 // readToday takes the four [day, amount] pairs. They share one day, the latest;
@@ -118,7 +118,11 @@ func readNormal(r *reader) *NormalDeck {
 	return d
 }
 
+// asDayLimit reads {"limit": n, "today": day}, or [n, day] as current clients do.
 func asDayLimit(v json.RawMessage) (DayLimit, bool) {
+	if l, ok := asList(asU32)(v); ok && len(l) == 2 {
+		return DayLimit{Limit: l[0], Today: l[1]}, true
+	}
 	o, ok := asObject(v)
 	if !ok {
 		return DayLimit{}, false
@@ -132,12 +136,12 @@ func readFiltered(r *reader) *FilteredDeck {
 	d := &FilteredDeck{
 		Reschedule:       must(r, "resched", asBoolish),
 		SearchTerms:      must(r, "terms", asList(asSearchTerm)),
-		PreviewDelay:     lax(r, "previewDelay", asU32, 0),
-		PreviewAgainSecs: lax(r, "previewAgainSecs", asU32, 0),
-		PreviewHardSecs:  lax(r, "previewHardSecs", asU32, 0),
-		PreviewGoodSecs:  lax(r, "previewGoodSecs", asU32, 0),
+		PreviewDelay:     maybe(r, "previewDelay", asU32, 0),
+		PreviewAgainSecs: maybe(r, "previewAgainSecs", asU32, 0),
+		PreviewHardSecs:  maybe(r, "previewHardSecs", asU32, 0),
+		PreviewGoodSecs:  maybe(r, "previewGoodSecs", asU32, 0),
 	}
-	lax(r, "separate", asBool, false)
+	maybe(r, "separate", asBool, false) // always true today
 	if l := lax(r, "delays", asOptional(asList(asF32)), nil); l != nil {
 		d.Delays = *l
 	}

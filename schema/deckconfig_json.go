@@ -69,8 +69,8 @@ func readNewerKeys(r *reader, c *DeckConfigInner) {
 	c.StopTimerOnAnswer = maybe(r, "stopTimerOnAnswer", asBool, false)
 	c.SecondsToShowQuestion = maybe(r, "secondsToShowQuestion", asF32, 0)
 	c.SecondsToShowAnswer = maybe(r, "secondsToShowAnswer", asF32, 0)
-	c.QuestionAction = maybe(r, "questionAction", asI32, 0)
-	c.AnswerAction = maybe(r, "answerAction", asI32, 0)
+	c.QuestionAction = maybe(r, "questionAction", asUpTo(1), 0)
+	c.AnswerAction = maybe(r, "answerAction", asUpTo(4), 0)
 	c.WaitForAudio = maybe(r, "waitForAudio", asBool, true)
 	c.HistoricalRetention = maybe(r, "sm2Retention", asF32, 0)
 	c.ParamSearch = maybe(r, "weightSearch", asString, "")
@@ -114,7 +114,7 @@ func readNew(r *reader, c *DeckConfigInner) {
 	c.InitialEase = float32(must(r, "initialFactor", asU16)) / 1000
 	ints := mustLax(r, "ints", asInts, [2]uint32{1, 4})
 	c.GraduatingIntervalGood, c.GraduatingIntervalEasy = ints[0], ints[1]
-	c.NewCardInsertOrder = must(r, "order", asNewOrder)
+	c.NewCardInsertOrder = mustLax(r, "order", asNewOrder, 0)
 	c.NewPerDay = mustLax(r, "perDay", asU32, 0)
 }
 
@@ -144,15 +144,18 @@ func readRev(r *reader, c *DeckConfigInner) {
 
 func readLapse(r *reader, c *DeckConfigInner) {
 	c.RelearnSteps = mustLax(r, "delays", asList(asF32), nil)
-	c.LeechAction = mustLax(r, "leechAction", asLeechAction, leechTagOnly)
+	c.LeechAction = mustLax(r, "leechAction", asUpTo(1), leechTagOnly)
 	c.LeechThreshold = must(r, "leechFails", asU32)
 	c.MinimumLapseInterval = must(r, "minInt", asU32)
 	c.LapseMultiplier = must(r, "mult", asF32)
 }
 
-func asLeechAction(v json.RawMessage) (int32, bool) {
-	n, ok := asInt(v, int64(leechSuspend), int64(leechTagOnly))
-	return int32(n), ok
+// asUpTo takes the values 0 to last of an enumeration.
+func asUpTo(last int64) func(json.RawMessage) (int32, bool) {
+	return func(v json.RawMessage) (int32, bool) {
+		n, ok := asInt(v, 0, last)
+		return int32(n), ok
+	}
 }
 
 // JSON writes the schema-11 object, with all numbers brought into range.

@@ -203,7 +203,7 @@ func asF32(v json.RawMessage) (float32, bool) {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(string(v), 64)
-	return float32(f), err == nil
+	return float32(f) + 0, err == nil // protobuf knows no negative zero
 }
 
 // asOptional turns null into nil.

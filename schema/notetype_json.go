@@ -21,7 +21,7 @@ func ParseNotetypeJSON(b []byte) (*Notetype, error) {
 		USN:   must(r, "usn", asI32),
 	}
 	nt.Config = NotetypeConfig{
-		Kind:              must(r, "type", asNotetypeKind),
+		Kind:              must(r, "type", asUpTo(1)),
 		SortFieldIdx:      must(r, "sortf", asU16),
 		CSS:               mustLax(r, "css", asString, ""),
 		TargetDeckID:      orZero(mustLax(r, "did", asOptional(asI64), nil)),
@@ -62,11 +62,6 @@ func orZero(p *int64) int64 {
 		return 0
 	}
 	return *p
-}
-
-func asNotetypeKind(v json.RawMessage) (int32, bool) {
-	n, ok := asInt(v, int64(KindNormal), int64(KindCloze))
-	return int32(n), ok
 }
 
 // asRequirement reads [ord, "any"|"all"|"none", [field ords]].
