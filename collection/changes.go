@@ -1,0 +1,396 @@
+package collection
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ankisyncd/ankisyncd/schema"
+)
+
+// Changes are the objects besides rows that one side has for the other: JSON of
+// schema 11, which is what every client version exchanges (docs/protocol.md
+// §6.4).
+type Changes struct {
+	Notetypes   []json.RawMessage
+	Decks       []json.RawMessage
+	DeckConfigs []json.RawMessage
+	Tags        []string
+	// Config is the whole config as one object, and CRT the creation time
+	// (epoch s). Only the newer side sends them; nil means not sent.
+	Config map[string]json.RawMessage
+	CRT    *int64
+}
+
+// ApplyChanges returns what changed here since the client's last sync and then
+// merges what the client sends.
+func (s *Store) ApplyChanges(ctx context.Context, name, skey string, in Changes) (Changes, error) {
+	var out Changes
+	err := s.step(ctx, name, skey, func(u *user, se *session) error {
+		var err error
+		if out, err = se.changesSince(u.col); err != nil {
+			return fmt.Errorf("collect changes: %w", err)
+		}
+		return se.mergeChanges(u.col, in, s.o.Now())
+	})
+	return out, err
+}
+
+func (se *session) changesSince(h *handle) (Changes, error) {
+	out := Changes{Notetypes: []json.RawMessage{}, Decks: []json.RawMessage{}, DeckConfigs: []json.RawMessage{}, Tags: []string{}}
+	nts, err := loadNotetypes(h, `usn >= ?`, se.clientUSN)
+	if err != nil {
+		return out, err
+	}
+	for _, n := range nts {
+		b, err := n.JSON(se.textIDs)
+		if err != nil {
+			return out, err
+		}
+		out.Notetypes = append(out.Notetypes, b)
+	}
+	err = h.query(func(scan func(...any) error) error {
+		d, err := scanDeck(scan)
+		if err != nil {
+			return err
+		}
+		b, err := d.JSON()
+		out.Decks = append(out.Decks, b)
+		return err
+	}, `SELECT id, name, mtime_secs, usn, common, kind FROM decks WHERE usn >= ? ORDER BY name`, se.clientUSN)
+	if err != nil {
+		return out, err
+	}
+	err = h.query(func(scan func(...any) error) error {
+		c, err := scanDeckConfig(scan)
+		if err != nil {
+			return err
+		}
+		b, err := c.JSON()
+		out.DeckConfigs = append(out.DeckConfigs, b)
+		return err
+	}, `SELECT id, name, mtime_secs, usn, config FROM deck_config WHERE usn >= ? ORDER BY id`, se.clientUSN)
+	if err != nil {
+		return out, err
+	}
+	err = h.query(func(scan func(...any) error) error {
+		var tag string
+		err := scan(&tag)
+		out.Tags = append(out.Tags, tag)
+		return err
+	}, `SELECT tag FROM tags WHERE usn >= ?`, se.clientUSN)
+	if err != nil || se.clientNewer {
+		return out, err
+	}
+	if out.Config, err = loadConfig(h); err != nil {
+		return out, err
+	}
+	var crt int64
+	err = h.row(`SELECT crt FROM col`, nil, &crt)
+	out.CRT = &crt
+	return out, err
+}
+
+// loadNotetypes reads the notetypes that match a condition on the notetypes
+// table, with their fields and templates.
+func loadNotetypes(h *handle, where string, args ...any) ([]*schema.Notetype, error) {
+	var out []*schema.Notetype
+	err := h.query(func(scan func(...any) error) error {
+		n := &schema.Notetype{}
+		var blob []byte
+		if err := scan(&n.ID, &n.Name, &n.Mtime, &n.USN, &blob); err != nil {
+			return err
+		}
+		c, err := schema.DecodeNotetypeConfig(blob)
+		if err != nil {
+			return fmt.Errorf("notetype %d: %w", n.ID, err)
+		}
+		n.Config = c
+		out = append(out, n)
+		return nil
+	}, `SELECT id, name, mtime_secs, usn, config FROM notetypes WHERE `+where+` ORDER BY id`, args...)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range out {
+		if err := loadFieldsAndTemplates(h, n); err != nil {
+			return nil, fmt.Errorf("notetype %d: %w", n.ID, err)
+		}
+	}
+	return out, nil
+}
+
+func loadFieldsAndTemplates(h *handle, n *schema.Notetype) error {
+	err := h.query(func(scan func(...any) error) error {
+		var f schema.Field
+		var blob []byte
+		if err := scan(&f.Ord, &f.Name, &blob); err != nil {
+			return err
+		}
+		c, err := schema.DecodeFieldConfig(blob)
+		f.Config = c
+		n.Fields = append(n.Fields, f)
+		return err
+	}, `SELECT ord, name, config FROM fields WHERE ntid = ? ORDER BY ord`, n.ID)
+	if err != nil {
+		return err
+	}
+	return h.query(func(scan func(...any) error) error {
+		var t schema.Template
+		var blob []byte
+		if err := scan(&t.Ord, &t.Name, &t.Mtime, &t.USN, &blob); err != nil {
+			return err
+		}
+		c, err := schema.DecodeTemplateConfig(blob)
+		t.Config = c
+		n.Templates = append(n.Templates, t)
+		return err
+	}, `SELECT ord, name, mtime_secs, usn, config FROM templates WHERE ntid = ? ORDER BY ord`, n.ID)
+}
+
+func scanDeck(scan func(...any) error) (*schema.Deck, error) {
+	d := &schema.Deck{}
+	var common, kind []byte
+	if err := scan(&d.ID, &d.Name, &d.Mtime, &d.USN, &common, &kind); err != nil {
+		return nil, err
+	}
+	var err error
+	if d.Common, err = schema.DecodeDeckCommon(common); err != nil {
+		return nil, fmt.Errorf("deck %d: %w", d.ID, err)
+	}
+	if d.Kind, err = schema.DecodeDeckKind(kind); err != nil {
+		return nil, fmt.Errorf("deck %d: %w", d.ID, err)
+	}
+	return d, nil
+}
+
+func scanDeckConfig(scan func(...any) error) (*schema.DeckConfig, error) {
+	c := &schema.DeckConfig{}
+	var blob []byte
+	if err := scan(&c.ID, &c.Name, &c.Mtime, &c.USN, &blob); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.Config, err = schema.DecodeDeckConfigInner(blob); err != nil {
+		return nil, fmt.Errorf("deck config %d: %w", c.ID, err)
+	}
+	return c, nil
+}
+
+// loadConfig reads the whole config table as one JSON object's members. A value
+// that is no JSON is left out: it would spoil the message for every client.
+func loadConfig(h *handle) (map[string]json.RawMessage, error) {
+	out := map[string]json.RawMessage{}
+	err := h.query(func(scan func(...any) error) error {
+		var key string
+		var val []byte
+		if err := scan(&key, &val); err != nil {
+			return err
+		}
+		if json.Valid(val) {
+			out[key] = json.RawMessage(append([]byte(nil), val...))
+		}
+		return nil
+	}, `SELECT KEY, val FROM config`)
+	return out, err
+}
+
+// merger applies the client's objects (docs/protocol.md §6.4, "Server").
+type merger struct {
+	h   *handle
+	se  *session
+	now time.Time
+}
+
+func (se *session) mergeChanges(h *handle, in Changes, now time.Time) error {
+	m := merger{h, se, now}
+	for _, b := range in.Notetypes {
+		n, err := schema.ParseNotetypeJSON(b)
+		if err != nil {
+			return &BadInputError{"applyChanges", "notetype", err}
+		}
+		if err := m.notetype(n); err != nil {
+			return err
+		}
+	}
+	for _, b := range in.Decks {
+		d, err := schema.ParseDeckJSON(b)
+		if err != nil {
+			return &BadInputError{"applyChanges", "deck", err}
+		}
+		if err := m.deck(d); err != nil {
+			return err
+		}
+	}
+	for _, b := range in.DeckConfigs {
+		c, err := schema.ParseDeckConfigJSON(b)
+		if err != nil {
+			return &BadInputError{"applyChanges", "deck options", err}
+		}
+		if err := m.deckConfig(c); err != nil {
+			return err
+		}
+	}
+	if err := m.tags(in.Tags); err != nil {
+		return err
+	}
+	if in.CRT != nil {
+		if _, err := h.exec(`UPDATE col SET crt = ?`, *in.CRT); err != nil {
+			return err
+		}
+	}
+	if in.Config != nil {
+		return m.config(in.Config)
+	}
+	return nil
+}
+
+func (m merger) tags(tags []string) error {
+	for _, t := range tags {
+		t = schema.NormalizeTag(t)
+		if t == "" {
+			continue
+		}
+		// A tag that is known, in whatever case, stays as it is.
+		if _, err := m.h.exec(`INSERT OR IGNORE INTO tags (tag, usn, collapsed) VALUES (?, ?, 1)`, t, m.se.serverUSN); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// config replaces the whole config: the side that is newer wins on every key.
+func (m merger) config(conf map[string]json.RawMessage) error {
+	if _, err := m.h.exec(`DELETE FROM config`); err != nil {
+		return err
+	}
+	for k, v := range conf {
+		if _, err := m.h.exec(`INSERT INTO config (KEY, usn, mtime_secs, val) VALUES (?, ?, ?, ?)`,
+			k, m.se.serverUSN, m.now.Unix(), []byte(v)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m merger) deckConfig(c *schema.DeckConfig) error {
+	var mtime int64
+	err := m.h.row(`SELECT mtime_secs FROM deck_config WHERE id = ?`, []any{c.ID}, &mtime)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		m.se.delta.DeckConfigs++
+	case err != nil:
+		return err
+	case mtime > c.Mtime:
+		return nil
+	}
+	_, err = m.h.exec(`INSERT OR REPLACE INTO deck_config (id, name, mtime_secs, usn, config) VALUES (?, ?, ?, ?, ?)`,
+		c.ID, c.Name, c.Mtime, m.se.serverUSN, c.Config.Encode())
+	return err
+}
+
+func (m merger) deck(d *schema.Deck) error {
+	var mtime int64
+	err := m.h.row(`SELECT mtime_secs FROM decks WHERE id = ?`, []any{d.ID}, &mtime)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		m.se.delta.Decks++
+	case err != nil:
+		return err
+	case mtime > d.Mtime:
+		return nil
+	}
+	name, err := m.freeName(`SELECT 1 FROM decks WHERE name = ? AND id != ?`, d.Name, d.ID)
+	if err != nil {
+		return err
+	}
+	if name != d.Name {
+		d.Name, d.Mtime = name, m.now.Unix()
+	}
+	_, err = m.h.exec(`INSERT OR REPLACE INTO decks (id, name, mtime_secs, usn, common, kind) VALUES (?, ?, ?, ?, ?, ?)`,
+		d.ID, d.Name, d.Mtime, m.se.serverUSN, d.Common.Encode(), d.Kind.Encode())
+	return err
+}
+
+// freeName appends "+" to name until no other object has it.
+func (m merger) freeName(taken, name string, id int64) (string, error) {
+	for {
+		var one int
+		err := m.h.row(taken, []any{name, id}, &one)
+		if errors.Is(err, sql.ErrNoRows) {
+			return name, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		name += "+"
+	}
+}
+
+func (m merger) notetype(n *schema.Notetype) error {
+	var mtime int64
+	err := m.h.row(`SELECT mtime_secs FROM notetypes WHERE id = ?`, []any{n.ID}, &mtime)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		m.se.delta.Notetypes++
+	case err != nil:
+		return err
+	case mtime > n.Mtime:
+		return nil
+	default:
+		var fields, templates int
+		if err := m.h.row(`SELECT (SELECT count(*) FROM fields WHERE ntid = ?1), (SELECT count(*) FROM templates WHERE ntid = ?1)`,
+			[]any{n.ID}, &fields, &templates); err != nil {
+			return err
+		}
+		if fields != len(n.Fields) || templates != len(n.Templates) {
+			// Such a change sets scm on the side that makes it, so a client
+			// that sends it here has lost track: it must do a full sync.
+			return &BadInputError{Step: "applyChanges", Reason: "a notetype's fields or templates differ in number"}
+		}
+	}
+	name, err := m.freeName(`SELECT 1 FROM notetypes WHERE name = ? AND id != ?`, n.Name, n.ID)
+	if err != nil {
+		return err
+	}
+	if name != n.Name {
+		n.Name, n.Mtime = name, m.now.Unix()
+	}
+	delete(m.se.notetypes, n.ID)
+	return m.saveNotetype(n)
+}
+
+func (m merger) saveNotetype(n *schema.Notetype) error {
+	for _, del := range []string{`DELETE FROM fields WHERE ntid = ?`, `DELETE FROM templates WHERE ntid = ?`} {
+		if _, err := m.h.exec(del, n.ID); err != nil {
+			return err
+		}
+	}
+	if _, err := m.h.exec(`INSERT OR REPLACE INTO notetypes (id, name, mtime_secs, usn, config) VALUES (?, ?, ?, ?, ?)`,
+		n.ID, n.Name, n.Mtime, m.se.serverUSN, n.Config.Encode()); err != nil {
+		return err
+	}
+	for i, f := range n.Fields {
+		name, err := m.freeName(`SELECT 1 FROM fields WHERE name = ? AND ntid = ?`, f.Name, n.ID)
+		if err != nil {
+			return err
+		}
+		if _, err := m.h.exec(`INSERT INTO fields (ntid, ord, name, config) VALUES (?, ?, ?, ?)`, n.ID, i, name, f.Config.Encode()); err != nil {
+			return err
+		}
+	}
+	for i, t := range n.Templates {
+		name, err := m.freeName(`SELECT 1 FROM templates WHERE name = ? AND ntid = ?`, t.Name, n.ID)
+		if err != nil {
+			return err
+		}
+		if _, err := m.h.exec(`INSERT INTO templates (ntid, ord, name, mtime_secs, usn, config) VALUES (?, ?, ?, ?, ?, ?)`,
+			n.ID, i, name, t.Mtime, t.USN, t.Config.Encode()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package collection
+
+import (
+	"context"
+	"math"
+)
+
+// chunkRows is how many rows one chunk holds. Clients accept any number; this
+// is what all of them expect.
+const chunkRows = 250
+
+// chunkCursor says how far the rows that changed here have been handed out.
+// Rows are taken in the order of (usn, id), which the usn indexes have already:
+// nothing is collected beforehand, whatever the number.
+type chunkCursor struct {
+	table int // 0 revlog, 1 cards, 2 notes, 3 the end
+	// started: usn is one of the table's; the rows of this usn up to and
+	// including id have been handed out.
+	started bool
+	usn     USN
+	id      int64
+}
+
+// Chunk returns the next rows that changed here since the client's last sync
+// (docs/protocol.md §6.5), in the order revlog, cards, notes. The last chunk
+// has Done set.
+func (s *Store) Chunk(ctx context.Context, name, skey string) (Chunk, error) {
+	var out Chunk
+	err := s.step(ctx, name, skey, func(u *user, se *session) error {
+		c := &se.cursor
+		for left := chunkRows; left > 0 && c.table < 3; {
+			ok, err := c.seek(u.col, se.clientUSN)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				*c = chunkCursor{table: c.table + 1}
+				continue
+			}
+			n, err := c.next(u.col, left, &out)
+			if err != nil {
+				return err
+			}
+			if n < left {
+				c.id = math.MaxInt64
+			}
+			left -= n
+		}
+		out.Done = se.cursor.table == 3
+		return nil
+	})
+	return out, err
+}
+
+// The columns that old clients may have left as fractions are cut to integers,
+// as every client does when it reads them.
+var chunkSelects = [3]string{
+	`SELECT id, cid, usn, ease, CAST(ivl AS INTEGER), CAST(lastIvl AS INTEGER), CAST(factor AS INTEGER), CAST(time AS INTEGER), type FROM revlog`,
+	`SELECT id, nid, did, ord, CAST(mod AS INTEGER), usn, type, queue, CAST(due AS INTEGER), CAST(ivl AS INTEGER), factor, reps, lapses, left, CAST(odue AS INTEGER), odid, flags, data FROM cards`,
+	`SELECT id, guid, mid, CAST(mod AS INTEGER), usn, tags, flds FROM notes`,
+}
+
+// seek moves on to the next usn once the rows of one are through; ok is false
+// at the end of the table.
+func (c *chunkCursor) seek(h *handle, from USN) (ok bool, err error) {
+	if c.started && c.id < math.MaxInt64 {
+		return true, nil
+	}
+	if c.started {
+		from = c.usn + 1
+	}
+	var usn *USN
+	if err := h.row(chunkSeeks[c.table], []any{from}, &usn); err != nil || usn == nil {
+		return false, err
+	}
+	c.started, c.usn, c.id = true, *usn, math.MinInt64
+	return true, nil
+}
+
+var chunkSeeks = [3]string{
+	`SELECT min(usn) FROM revlog WHERE usn >= ?`,
+	`SELECT min(usn) FROM cards WHERE usn >= ?`,
+	`SELECT min(usn) FROM notes WHERE usn >= ?`,
+}
+
+// next appends at most limit rows of the cursor's table and usn to out and
+// returns how many it found.
+func (c *chunkCursor) next(h *handle, limit int, out *Chunk) (int, error) {
+	n := 0
+	err := h.query(func(scan func(...any) error) error {
+		n++
+		switch c.table {
+		case 0:
+			var r RevlogEntry
+			if err := scan(&r.ID, &r.CID, &r.USN, &r.Ease, &r.Ivl, &r.LastIvl, &r.Factor, &r.Time, &r.Type); err != nil {
+				return err
+			}
+			out.Revlog = append(out.Revlog, r)
+			c.id = r.ID
+		case 1:
+			var k Card
+			if err := scan(&k.ID, &k.NID, &k.DID, &k.Ord, &k.Mod, &k.USN, &k.Type, &k.Queue, &k.Due, &k.Ivl, &k.Factor,
+				&k.Reps, &k.Lapses, &k.Left, &k.ODue, &k.ODID, &k.Flags, &k.Data); err != nil {
+				return err
+			}
+			k.Ivl = max(k.Ivl, 0)
+			out.Cards = append(out.Cards, k)
+			c.id = k.ID
+		default:
+			var t Note
+			if err := scan(&t.ID, &t.GUID, &t.MID, &t.Mod, &t.USN, &t.Tags, &t.Flds); err != nil {
+				return err
+			}
+			out.Notes = append(out.Notes, t)
+			c.id = t.ID
+		}
+		return nil
+	}, chunkSelects[c.table]+` WHERE usn = ? AND id > ? ORDER BY id LIMIT ?`, c.usn, c.id, limit)
+	return n, err
+}

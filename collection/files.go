@@ -1,0 +1,117 @@
+package collection
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// tempPrefix begins the name of every temporary file of ours in a user's
+// folder. What a crash left of them is removed at the next chance.
+const tempPrefix = ".collection-"
+
+// tempPath reserves a new temporary file in dir and returns its name.
+func tempPath(dir string) (string, error) {
+	f, err := os.CreateTemp(dir, tempPrefix+"*.tmp")
+	if err != nil {
+		return "", err
+	}
+	return f.Name(), f.Close()
+}
+
+// staleTemp is the age at which a temporary file belongs to nobody any more.
+const staleTemp = 10 * time.Minute
+
+// removeTemps removes what crashed operations left in dir.
+func removeTemps(dir string, now time.Time) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), tempPrefix) {
+			continue
+		}
+		if fi, err := e.Info(); err == nil && now.Sub(fi.ModTime()) > staleTemp {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+// removeWithSides removes a private database file and what SQLite put beside it.
+func removeWithSides(path string) {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		_ = os.Remove(path + suffix)
+	}
+}
+
+// putInPlace moves tmp to path, both in the same folder, so that after a crash
+// at any moment path is either the old or the whole new file.
+func putInPlace(tmp, path string) error {
+	if err := syncFile(tmp); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // folders cannot be synced there
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// linkOrCopy makes dst another name of src, or a synced copy of it where the
+// file system knows no hard links. dst must not exist.
+func linkOrCopy(src, dst string) error {
+	err := os.Link(src, dst)
+	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return copyFile(src, dst)
+}
+
+// copyFile copies src to dst, which must not exist, and syncs it. On an error
+// nothing is left at dst.
+func copyFile(src, dst string) (err error) {
+	in, err := os.Open(src)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(dst)
+		}
+	}()
+	if _, err := io.Copy(out, in); err != nil {
+		_ = out.Close()
+		return fmt.Errorf("copy %s: %w", filepath.Base(src), err)
+	}
+	return errors.Join(out.Sync(), out.Close())
+}

@@ -1,0 +1,233 @@
+package collection
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
+)
+
+// checkpointBytes is the size of a WAL beyond which it is folded into the
+// collection after a commit. Until then a commit costs one write and one fsync.
+const checkpointBytes = 4 << 20
+
+// handle is an open collection: one connection, in exclusive locking mode.
+type handle struct {
+	path     string
+	db       *sql.DB
+	conn     *sql.Conn
+	stmts    map[string]*sql.Stmt
+	lastUsed time.Time
+	// counts are the committed row counts, nil until somebody needed them.
+	counts *Counts
+}
+
+// openHandle opens the file at path, which must be schema 18.
+func openHandle(ctx context.Context, path string) (*handle, error) {
+	db, err := sqlite.Open(ctx, path, sqlite.Options{
+		Exclusive: true,
+		Journal:   "wal",
+		Pragmas:   []string{"wal_autocheckpoint(0)", "temp_store(memory)"},
+		// A collection in use elsewhere is an error to tell, not to wait for.
+		BusyTimeout: 500 * time.Millisecond,
+		CacheKiB:    2048,
+	})
+	if err != nil {
+		if sqlite.IsBusy(err) {
+			return nil, fmt.Errorf("%w: %w", ErrBusy, err)
+		}
+		return nil, err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return &handle{path: path, db: db, conn: conn, stmts: map[string]*sql.Stmt{}}, nil
+}
+
+// close folds the WAL into the file and removes it.
+func (h *handle) close() error {
+	var errs []error
+	for _, st := range h.stmts {
+		errs = append(errs, st.Close())
+	}
+	errs = append(errs, h.conn.Close(), h.db.Close())
+	return errors.Join(errs...)
+}
+
+// stmt returns the prepared form of query, kept for the life of the handle.
+func (h *handle) stmt(query string) (*sql.Stmt, error) {
+	if st := h.stmts[query]; st != nil {
+		return st, nil
+	}
+	st, err := h.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	h.stmts[query] = st
+	return st, nil
+}
+
+// The statements of a step are not tied to the request's context: a step is
+// short, and a client that hangs up in the middle of it must not leave a
+// question about what was done. (A context that can end would also cost a
+// goroutine for every statement.)
+var background = context.Background()
+
+// exec runs a statement and returns the number of rows it changed.
+func (h *handle) exec(query string, args ...any) (int64, error) {
+	st, err := h.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := st.ExecContext(background, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// query runs f for every row.
+func (h *handle) query(f func(scan func(dest ...any) error) error, query string, args ...any) error {
+	st, err := h.stmt(query)
+	if err != nil {
+		return err
+	}
+	rows, err := st.QueryContext(background, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// row scans the one row of query; sql.ErrNoRows if there is none.
+func (h *handle) row(query string, args []any, dest ...any) error {
+	st, err := h.stmt(query)
+	if err != nil {
+		return err
+	}
+	return st.QueryRowContext(background, args...).Scan(dest...)
+}
+
+func (h *handle) begin() error {
+	_, err := h.exec(`BEGIN IMMEDIATE`)
+	return err
+}
+
+func (h *handle) commit() error {
+	_, err := h.exec(`COMMIT`)
+	return err
+}
+
+func (h *handle) rollback() error {
+	_, err := h.exec(`ROLLBACK`)
+	return err
+}
+
+// checkpoint folds the whole WAL into the file. It must not be called inside a
+// transaction or while the file is pinned.
+func (h *handle) checkpoint() error {
+	var busy, logged, moved int
+	err := h.conn.QueryRowContext(background, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &logged, &moved)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if busy != 0 {
+		return fmt.Errorf("checkpoint: %w", ErrBusy)
+	}
+	return nil
+}
+
+func walSize(path string) int64 {
+	fi, err := os.Stat(path + "-wal")
+	if err != nil {
+		return 0
+	}
+	return fi.Size()
+}
+
+// opened returns u's collection, opening (and if need be upgrading) it. It is
+// ErrNotFound if nothing is stored. The caller holds u's lock.
+func (s *Store) opened(ctx context.Context, u *user) (*handle, error) {
+	if u.col == nil {
+		if fi, err := os.Stat(u.path()); errors.Is(err, fs.ErrNotExist) || err == nil && fi.Size() == 0 {
+			return nil, ErrNotFound
+		} else if err != nil {
+			return nil, err
+		}
+		// Opening may replay a WAL or convert an old file: it is not given up
+		// halfway because a client hung up.
+		h, err := s.openStored(context.WithoutCancel(ctx), u)
+		if err != nil {
+			return nil, fmt.Errorf("open collection: %w", err)
+		}
+		u.col = h
+	}
+	u.col.lastUsed = s.o.Now()
+	s.touch(u)
+	return u.col, nil
+}
+
+func (s *Store) openStored(ctx context.Context, u *user) (*handle, error) {
+	h, err := openHandle(ctx, u.path())
+	if err != nil {
+		return nil, err
+	}
+	var ver int
+	if err := h.row(`SELECT ver FROM col`, nil, &ver); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrCorrupt, err), h.close())
+	}
+	if ver != schemaCurrent {
+		s.o.Log.Info("upgrading collection", "user", u.name, "schema", ver)
+		if err := h.close(); err != nil { // folds the WAL
+			return nil, err
+		}
+		if err := s.upgradeStored(ctx, u); err != nil {
+			return nil, err
+		}
+		if h, err = openHandle(ctx, u.path()); err != nil {
+			return nil, err
+		}
+	}
+	// What another server left marked as unsent (the REST API of the first one
+	// did) goes to every device.
+	if err := settleUSNs(ctx, h.conn, 0); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
+}
+
+// openedOrFresh is opened, and makes a new collection if nothing is stored.
+func (s *Store) openedOrFresh(ctx context.Context, u *user) (*handle, error) {
+	h, err := s.opened(ctx, u)
+	if !errors.Is(err, ErrNotFound) {
+		return h, err
+	}
+	if err := u.ensureDir(); err != nil {
+		return nil, err
+	}
+	tmp, err := tempPath(u.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(tmp)
+	if err := Fresh(context.WithoutCancel(ctx), tmp, s.o.Now()); err != nil {
+		return nil, fmt.Errorf("make a new collection: %w", err)
+	}
+	if err := putInPlace(tmp, u.path()); err != nil {
+		return nil, err
+	}
+	return s.opened(ctx, u)
+}

@@ -1,0 +1,135 @@
+package collection
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// cachedMeta is a Meta and the state of the files it was read from.
+type cachedMeta struct {
+	Meta
+	file identity
+}
+
+// identity tells whether a collection's files are still those that were read.
+// A file's own name does not count: os.SameFile compares device and inode.
+type identity struct {
+	main, wal os.FileInfo // nil: does not exist
+}
+
+func fileIdentity(path string) identity {
+	var id identity
+	if fi, err := os.Stat(path); err == nil {
+		id.main = fi
+	}
+	if fi, err := os.Stat(path + "-wal"); err == nil && fi.Size() > 0 {
+		id.wal = fi
+	}
+	return id
+}
+
+func (a identity) equal(b identity) bool { return sameFile(a.main, b.main) && sameFile(a.wal, b.wal) }
+
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
+}
+
+// Meta returns the committed state of a user's collection (docs/protocol.md
+// §6.1). It does not disturb a running sync, and while nothing was written it
+// needs neither the user's lock nor SQLite. Nothing is created.
+func (s *Store) Meta(ctx context.Context, name string) (Meta, error) {
+	u, err := s.user(name)
+	if err != nil {
+		return Meta{}, err
+	}
+	if c := u.meta.Load(); c != nil && c.file.equal(fileIdentity(u.path())) {
+		return c.Meta, nil
+	}
+	if _, err := os.Stat(u.path()); errors.Is(err, fs.ErrNotExist) {
+		return Meta{SCM: s.o.Now().UnixMilli(), Empty: true, SchedVer: 1}, nil
+	}
+	if err := u.lock(ctx); err != nil {
+		return Meta{}, err
+	}
+	defer u.unlock()
+	if s.isClosed() {
+		return Meta{}, ErrClosed
+	}
+	c := u.meta.Load()
+	if c != nil && u.sync != nil {
+		// A running sync has written to the WAL; the committed state is what
+		// was remembered before.
+		return c.Meta, nil
+	}
+	h, err := s.opened(ctx, u)
+	if err != nil {
+		return Meta{}, err
+	}
+	m, err := readMeta(h)
+	if err != nil {
+		return Meta{}, err
+	}
+	u.remember(m)
+	return m, nil
+}
+
+// remember makes m what Meta answers while the files stay as they are now.
+func (u *user) remember(m Meta) {
+	u.meta.Store(&cachedMeta{Meta: m, file: fileIdentity(u.path())})
+}
+
+// readMeta reads the state from the open collection, outside a transaction or
+// inside one that is about to be committed.
+func readMeta(h *handle) (Meta, error) {
+	m := Meta{Exists: true}
+	if err := h.row(`SELECT mod, scm, usn FROM col`, nil, &m.Mod, &m.SCM, &m.USN); err != nil {
+		return Meta{}, err
+	}
+	var one int
+	err := h.row(`SELECT 1 FROM cards LIMIT 1`, nil, &one)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Meta{}, err
+	}
+	m.Empty = errors.Is(err, sql.ErrNoRows)
+	c, err := readTimingConfig(h)
+	if err != nil {
+		return Meta{}, err
+	}
+	m.SchedVer = c.schedVer
+	m.NewTimezone = c.creationOffset != nil
+	return m, nil
+}
+
+// readTimingConfig reads the config keys that the calendar depends on.
+func readTimingConfig(h *handle) (timingConfig, error) {
+	c := timingConfig{schedVer: 1}
+	err := h.query(func(scan func(...any) error) error {
+		var key string
+		var val []byte
+		if err := scan(&key, &val); err != nil {
+			return err
+		}
+		n, ok := jsonInt(val)
+		if !ok {
+			return nil // a mistyped key means its default
+		}
+		switch key {
+		case "schedVer":
+			c.schedVer = n
+		case "rollover":
+			c.rollover = &n
+		case "creationOffset":
+			c.creationOffset = &n
+		case "localOffset":
+			c.localOffset = &n
+		}
+		return nil
+	}, `SELECT KEY, val FROM config WHERE KEY IN ('schedVer', 'rollover', 'creationOffset', 'localOffset')`)
+	return c, err
+}

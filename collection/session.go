@@ -1,0 +1,194 @@
+package collection
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// session is a running sync: an open transaction and what the client said of
+// itself (docs/protocol.md §6).
+type session struct {
+	skey      string
+	serverUSN USN
+	clientUSN USN
+	// clientNewer: the client's collection has the later mod.
+	clientNewer bool
+	// textIDs: the client knows its notetypes' ids as text (§10).
+	textIDs  bool
+	lastStep time.Time
+	cursor   chunkCursor
+	delta    Counts
+	// unsent: a row came that its sender still has marked as changed.
+	unsent bool
+	// notetypes caches what storing a note needs; a nil entry is a notetype
+	// that does not exist.
+	notetypes map[int64]*noteShape
+	// before is the committed state, which others see until the end.
+	before Meta
+}
+
+// step runs f inside the sync that skey started, under the user's lock. It is
+// ErrConflict if that sync is not going on. If f fails (or panics) everything
+// that the sync has done is rolled back and it is over.
+func (s *Store) step(ctx context.Context, name, skey string, f func(u *user, se *session) error) error {
+	return s.withUser(ctx, name, func(u *user) error {
+		se := u.sync
+		if se == nil || se.skey != skey {
+			return ErrConflict
+		}
+		ok := false
+		defer func() {
+			if !ok {
+				s.rollback(u)
+			}
+		}()
+		if err := f(u, se); err != nil {
+			return err
+		}
+		se.lastStep = s.o.Now()
+		ok = true
+		return nil
+	})
+}
+
+// rollback ends u's running sync, if any, as if it had never begun. The caller
+// holds u's lock.
+func (s *Store) rollback(u *user) {
+	if u.sync == nil {
+		return
+	}
+	before := u.sync.before
+	u.sync = nil
+	if err := u.col.rollback(); err != nil {
+		// A connection whose transaction cannot be ended is of no use: closing
+		// it rolls back.
+		s.o.Log.Warn("roll back sync", "user", u.name, "err", err)
+		s.closeHandle(u)
+		u.meta.Store(nil)
+		return
+	}
+	u.remember(before)
+}
+
+// Start begins a sync (docs/protocol.md §6.2): it ends any that is going on,
+// opens the transaction, unburies cards if a new day has begun, and returns
+// what was deleted here since the client's last sync. Only then the client's
+// own deletions are applied, if it sent them along (g may be nil).
+func (s *Store) Start(ctx context.Context, name string, o StartOptions) (Graves, error) {
+	var out Graves
+	err := s.withUser(ctx, name, func(u *user) error {
+		s.rollback(u)
+		h, err := s.openedOrFresh(ctx, u)
+		if err != nil {
+			return err
+		}
+		before, err := readMeta(h)
+		if err != nil {
+			return err
+		}
+		u.remember(before)
+		if err := h.begin(); err != nil {
+			return fmt.Errorf("begin sync: %w", err)
+		}
+		u.sync = &session{
+			skey: o.SKey, serverUSN: before.USN, clientUSN: o.ClientUSN, clientNewer: o.ClientNewer,
+			textIDs: o.TextIDs, notetypes: map[int64]*noteShape{}, before: before, lastStep: s.o.Now(),
+		}
+		ok := false
+		defer func() {
+			if !ok {
+				s.rollback(u)
+			}
+		}()
+		if err := unburyIfNewDay(h, s.o.Now(), before.USN); err != nil {
+			return fmt.Errorf("unbury: %w", err)
+		}
+		if out, err = gravesSince(h, o.ClientUSN); err != nil {
+			return err
+		}
+		if o.Graves != nil {
+			if err := u.sync.applyGraves(h, *o.Graves); err != nil {
+				return err
+			}
+		}
+		ok = true
+		return nil
+	})
+	return out, err
+}
+
+// StartOptions is what a client says when it begins a sync.
+type StartOptions struct {
+	// SKey is the client's name for this sync.
+	SKey string
+	// ClientUSN is the usn of the client's last sync (minUsn).
+	ClientUSN USN
+	// ClientNewer is true if the client's collection was modified later.
+	ClientNewer bool
+	// TextIDs asks for notetype ids as text (docs/protocol.md §10).
+	TextIDs bool
+	// Graves are the client's deletions, from clients that send them here.
+	Graves *Graves
+}
+
+// Abort ends the user's running sync, whoever began it. It is no error if
+// there is none.
+func (s *Store) Abort(ctx context.Context, name string) error {
+	return s.withUser(ctx, name, func(u *user) error {
+		s.rollback(u)
+		return nil
+	})
+}
+
+// AbortSync ends the sync that skey began; ErrConflict if it is not going on.
+func (s *Store) AbortSync(ctx context.Context, name, skey string) error {
+	return s.step(ctx, name, skey, func(u *user, _ *session) error {
+		s.rollback(u)
+		return nil
+	})
+}
+
+// Finish commits the sync and returns the collection's new mod, epoch ms
+// (docs/protocol.md §6.8). The stored mod, usn and ls are part of the one
+// transaction.
+func (s *Store) Finish(ctx context.Context, name, skey string) (int64, error) {
+	var mod int64
+	err := s.step(ctx, name, skey, func(u *user, se *session) error {
+		h := u.col
+		mod = max(s.o.Now().UnixMilli(), se.before.Mod+1)
+		if _, err := h.exec(`UPDATE col SET mod = ?, ls = ?, usn = usn + 1`, mod, mod); err != nil {
+			return err
+		}
+		after, err := readMeta(h)
+		if err != nil {
+			return err
+		}
+		if err := h.commit(); err != nil {
+			return fmt.Errorf("commit sync: %w", err)
+		}
+		u.sync = nil
+		if h.counts != nil {
+			c := h.counts.plus(se.delta)
+			h.counts = &c
+		}
+		u.remember(after)
+		s.foldWAL(u)
+		return nil
+	})
+	return mod, err
+}
+
+// foldWAL checkpoints a WAL that has become large. Failing is no failure of
+// what was committed: it is tried again after the next commit.
+func (s *Store) foldWAL(u *user) {
+	if u.pins > 0 || walSize(u.path()) < checkpointBytes {
+		return
+	}
+	if err := u.col.checkpoint(); err != nil {
+		s.o.Log.Warn("fold write-ahead log", "user", u.name, "err", err)
+	}
+	if c := u.meta.Load(); c != nil {
+		u.remember(c.Meta)
+	}
+}

@@ -1,0 +1,215 @@
+package collection
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
+)
+
+// SnapshotDir is the folder, inside a user's, that keeps replaced collections.
+const SnapshotDir = "snapshots"
+
+// Retention says which snapshots are kept. A snapshot is kept if any rule asks
+// for it. The zero value means the defaults.
+type Retention struct {
+	// Last keeps this many of the newest; 0 means 5, negative none.
+	Last int
+	// Daily keeps the newest of each of the last so many days on which there
+	// was one; 0 means 14, negative none.
+	Daily int
+	// MaxBytes removes the oldest beyond this sum, but never the newest;
+	// 0 means no limit.
+	MaxBytes int64
+}
+
+func (r Retention) withDefaults() Retention {
+	if r.Last == 0 {
+		r.Last = 5
+	}
+	if r.Daily == 0 {
+		r.Daily = 14
+	}
+	r.Last, r.Daily = max(r.Last, 0), max(r.Daily, 0)
+	return r
+}
+
+// Snapshot is a kept collection file.
+type Snapshot struct {
+	// ID names it among the user's snapshots: the time it was made and why.
+	ID    string
+	Time  time.Time
+	Bytes int64
+	// Reason is why the file was replaced: "upload", "upgrade", "restore" …
+	Reason string
+}
+
+const (
+	snapshotTime = "2006-01-02T15-04-05.000Z"
+	snapshotExt  = ".anki2"
+)
+
+func parseSnapshotName(name string) (Snapshot, bool) {
+	id, ok := strings.CutSuffix(name, snapshotExt)
+	if !ok || len(id) < len(snapshotTime) {
+		return Snapshot{}, false
+	}
+	t, err := time.Parse(snapshotTime, id[:len(snapshotTime)])
+	if err != nil {
+		return Snapshot{}, false
+	}
+	return Snapshot{ID: id, Time: t, Reason: strings.TrimPrefix(id[len(snapshotTime):], "-")}, true
+}
+
+func listSnapshots(dir string) ([]Snapshot, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, SnapshotDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []Snapshot
+	for _, e := range entries {
+		sn, ok := parseSnapshotName(e.Name())
+		if !ok {
+			continue
+		}
+		if fi, err := e.Info(); err == nil {
+			sn.Bytes = fi.Size()
+			out = append(out, sn)
+		}
+	}
+	slices.SortFunc(out, func(a, b Snapshot) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(b.ID, a.ID)) })
+	return out, nil
+}
+
+// Snapshots lists a user's kept collections, newest first.
+func (s *Store) Snapshots(name string) ([]Snapshot, error) {
+	dir, err := s.UserDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return listSnapshots(dir)
+}
+
+// keep makes a snapshot of u's stored file, which must be settled (no WAL, not
+// open), before it is replaced. Where the file system has hard links it costs
+// no space until the file is replaced.
+func (s *Store) keep(u *user, reason string) error {
+	dir := filepath.Join(u.dir, SnapshotDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	now := s.o.Now().UTC()
+	for {
+		dst := filepath.Join(dir, now.Format(snapshotTime)+"-"+reason+snapshotExt)
+		err := linkOrCopy(u.path(), dst)
+		if errors.Is(err, fs.ErrExist) {
+			now = now.Add(time.Millisecond)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("keep the old collection: %w", err)
+		}
+		return syncDir(dir)
+	}
+}
+
+// prune removes the snapshots that no rule keeps. Failing is only logged.
+func (s *Store) prune(u *user) {
+	all, err := listSnapshots(u.dir)
+	if err != nil {
+		s.o.Log.Warn("list snapshots", "user", u.name, "err", err)
+		return
+	}
+	for _, sn := range s.o.Snapshots.expired(all) {
+		if err := os.Remove(filepath.Join(u.dir, SnapshotDir, sn.ID+snapshotExt)); err != nil {
+			s.o.Log.Warn("remove snapshot", "user", u.name, "snapshot", sn.ID, "err", err)
+		}
+	}
+}
+
+// expired returns those of all, which are newest first, that may go.
+func (r Retention) expired(all []Snapshot) []Snapshot {
+	var out []Snapshot
+	var sum int64
+	days, lastDay := 0, ""
+	for i, sn := range all {
+		keep := i < r.Last
+		if day := sn.Time.Format(time.DateOnly); day != lastDay {
+			lastDay = day
+			if days++; days <= r.Daily {
+				keep = true
+			}
+		}
+		sum += sn.Bytes
+		if r.MaxBytes > 0 && sum > r.MaxBytes && i > 0 {
+			keep = false
+		}
+		if !keep {
+			out = append(out, sn)
+			sum -= sn.Bytes
+		}
+	}
+	return out
+}
+
+// Restore puts a snapshot back in place of the stored collection, which is kept
+// as a snapshot itself. Every device is told to do a full sync, as after an
+// upload by another device: the restored file gets a new scm and mod.
+func (s *Store) Restore(ctx context.Context, name, id string) error {
+	return s.withUser(ctx, name, func(u *user) error {
+		if _, ok := parseSnapshotName(id + snapshotExt); !ok || id != filepath.Base(id) {
+			return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
+		}
+		src := filepath.Join(u.dir, SnapshotDir, id+snapshotExt)
+		tmp, err := tempPath(u.dir)
+		if err != nil {
+			return err
+		}
+		defer removeWithSides(tmp)
+		_ = os.Remove(tmp)
+		if err := copyFile(src, tmp); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
+			}
+			return err
+		}
+		ctx = context.WithoutCancel(ctx)
+		if _, err := Upgrade(ctx, tmp); err != nil {
+			return err
+		}
+		var usn USN
+		if m, err := s.currentMeta(ctx, u); err == nil {
+			usn = m.USN
+		}
+		db, err := sqlite.Open(ctx, tmp, sqlite.Options{})
+		if err != nil {
+			return err
+		}
+		now := s.o.Now().UnixMilli()
+		_, err = db.ExecContext(ctx, `UPDATE col SET mod = max(mod + 1, ?1), scm = max(scm + 1, ?1), usn = max(usn, ?2) + 1`, now, usn)
+		if err = errors.Join(err, db.Close()); err != nil {
+			return err
+		}
+		return s.replace(ctx, u, tmp, "restore")
+	})
+}
+
+// currentMeta reads the stored state under the lock that the caller holds.
+func (s *Store) currentMeta(ctx context.Context, u *user) (Meta, error) {
+	h, err := s.opened(ctx, u)
+	if err != nil {
+		return Meta{}, err
+	}
+	return readMeta(h)
+}

@@ -1,0 +1,48 @@
+package collection
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+)
+
+// unburyIfNewDay gives buried cards back when the day has changed since the
+// last time, as every client does when it opens a collection. Neither mod nor
+// usn of the cards changes: each side does this by itself (docs/protocol.md
+// §6.2). Unlike the official server it does not write a missing "rollover"
+// into the config: the default is the same, and the config has one owner less.
+func unburyIfNewDay(h *handle, now time.Time, usn USN) error {
+	var crt int64
+	if err := h.row(`SELECT crt FROM col`, nil, &crt); err != nil {
+		return err
+	}
+	c, err := readTimingConfig(h)
+	if err != nil {
+		return err
+	}
+	today := timing(crt, c, now).Today
+	var raw []byte
+	err = h.row(`SELECT val FROM config WHERE KEY = 'lastUnburied'`, nil, &raw)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	var last int64
+	if json.Unmarshal(raw, &last) != nil {
+		last = 0
+	}
+	if last >= today && last <= today+7 {
+		return nil
+	}
+	if _, err := h.exec(`UPDATE cards SET queue = CASE type
+		WHEN 0 THEN 0
+		WHEN 2 THEN 2
+		ELSE CASE WHEN due > 1000000000 THEN 1 ELSE 3 END
+		END WHERE queue IN (-2, -3)`); err != nil {
+		return err
+	}
+	_, err = h.exec(`INSERT OR REPLACE INTO config (KEY, usn, mtime_secs, val) VALUES ('lastUnburied', ?, ?, ?)`,
+		usn, now.Unix(), []byte(strconv.FormatInt(today, 10)))
+	return err
+}

@@ -1,0 +1,304 @@
+package collection
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
+)
+
+// sqliteMagic begins every SQLite file.
+var sqliteMagic = []byte("SQLite format 3\x00")
+
+// Upload replaces a user's collection by the file that r yields
+// (docs/protocol.md §6.9). The stream goes to a temporary file; only when it is
+// whole and has passed every check is the stored collection replaced, and the
+// old one is kept as a snapshot.
+//
+// ErrCorrupt, ErrUnsupportedSchema and ErrTooLarge are faults of the file; an
+// error of r is returned as it is. In every case the stored collection is as it
+// was. A sync that is going on is ended, but not before the new file is sound.
+func (s *Store) Upload(ctx context.Context, name string, r io.Reader) error {
+	u, err := s.user(name)
+	if err != nil {
+		return err
+	}
+	if err := u.ensureDir(); err != nil {
+		return err
+	}
+	tmp, err := s.receive(u.dir, r)
+	if tmp != "" {
+		defer removeWithSides(tmp)
+	}
+	if err != nil {
+		return err
+	}
+	// From here on the client has said everything; it may be gone by now, but
+	// what it asked for is done.
+	ctx = context.WithoutCancel(ctx)
+	start := time.Now()
+	if err := prepareUpload(ctx, tmp); err != nil {
+		return err
+	}
+	s.o.Log.Debug("upload checked", "user", u.name, "dur", time.Since(start))
+	return s.withUser(ctx, name, func(u *user) error {
+		return s.replace(ctx, u, tmp, "upload")
+	})
+}
+
+// receive writes r to a new temporary file in dir.
+func (s *Store) receive(dir string, r io.Reader) (path string, err error) {
+	f, err := os.CreateTemp(dir, tempPrefix+"*.tmp")
+	if err != nil {
+		return "", err
+	}
+	path = f.Name()
+	n, err := io.Copy(f, io.LimitReader(r, s.o.MaxUploadBytes+1))
+	if err == nil && n > s.o.MaxUploadBytes {
+		err = ErrTooLarge
+	}
+	return path, errors.Join(err, f.Close())
+}
+
+// prepareUpload checks a private file and brings it to the state in which it
+// can be stored: schema 18, nothing marked as unsent.
+func prepareUpload(ctx context.Context, path string) error {
+	if err := checkHeader(path); err != nil {
+		return err
+	}
+	err := checkIntegrity(ctx, path)
+	if err == nil {
+		_, err = Upgrade(ctx, path)
+	}
+	if err == nil {
+		err = checkAndSettle(ctx, path)
+	}
+	if sqlite.IsCorrupt(err) && !errors.Is(err, ErrCorrupt) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}
+
+func checkHeader(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, 100)
+	if _, err := io.ReadFull(f, head); err != nil || !bytes.HasPrefix(head, sqliteMagic) {
+		return fmt.Errorf("%w: not an SQLite file", ErrCorrupt)
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	page := int64(head[16])<<8 | int64(head[17])
+	if page == 1 {
+		page = 65536
+	}
+	pages := int64(head[28])<<24 | int64(head[29])<<16 | int64(head[30])<<8 | int64(head[31])
+	if page < 512 || fi.Size()%page != 0 || pages > fi.Size()/page {
+		return fmt.Errorf("%w: the file is cut off", ErrCorrupt)
+	}
+	return nil
+}
+
+// checkIntegrity runs SQLite's own check. It is mapped, because the file has
+// just been written and lies in the page cache.
+func checkIntegrity(ctx context.Context, path string) error {
+	db, err := sqlite.Open(ctx, path, sqlite.Options{Immutable: true, MmapBytes: 1 << 30, CacheKiB: 4096})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var first string
+	if err := db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&first); err != nil {
+		return err
+	}
+	if first != "ok" {
+		return fmt.Errorf("%w: %s", ErrCorrupt, first)
+	}
+	return nil
+}
+
+// checkAndSettle checks what SQLite cannot know of a schema-18 file, and marks
+// everything in it as sent: rows with usn -1 would be handed to nobody, and a
+// usn of 0 would hand every row out again.
+func checkAndSettle(ctx context.Context, path string) error {
+	db, err := sqlite.Open(ctx, path, sqlite.Options{Journal: "delete", Synchronous: "off"})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := checkObjects(ctx, db); err != nil {
+		return err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return settleUSNs(ctx, conn, 1)
+}
+
+// usnTables are the tables whose rows carry a usn, apart from config, whose
+// usns mean nothing to a sync.
+var usnTables = []string{"cards", "notes", "revlog", "graves", "notetypes", "templates", "decks", "deck_config", "tags"}
+
+// settleUSNs gives rows that are marked as not yet sent the collection's usn,
+// so that every device gets them, and makes that usn at least atLeast.
+func settleUSNs(ctx context.Context, conn *sql.Conn, atLeast USN) error {
+	var dirty []string
+	for _, t := range usnTables {
+		var one int
+		err := conn.QueryRowContext(ctx, `SELECT 1 FROM `+t+` WHERE usn < 0 LIMIT 1`).Scan(&one)
+		if err == nil {
+			dirty = append(dirty, t)
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+	}
+	var usn USN
+	if err := conn.QueryRowContext(ctx, `SELECT usn FROM col`).Scan(&usn); err != nil {
+		return err
+	}
+	if len(dirty) == 0 && usn >= atLeast {
+		return nil
+	}
+	usn = max(usn, atLeast)
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // no effect after Commit
+	if _, err := tx.ExecContext(ctx, `UPDATE col SET usn = ?`, usn); err != nil {
+		return err
+	}
+	for _, t := range dirty {
+		if _, err := tx.ExecContext(ctx, `UPDATE `+t+` SET usn = ? WHERE usn < 0`, usn); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// replace puts the sound, settled file tmp in the place of u's collection. The
+// caller holds u's lock.
+//
+// The order matters: a WAL that belongs to the old file must be gone before the
+// new one takes its name, or SQLite would replay it onto the new file.
+func (s *Store) replace(ctx context.Context, u *user, tmp, reason string) error {
+	s.rollback(u)
+	if u.pins > 0 && walSize(u.path()) > 0 {
+		// Closing would fold the WAL into a file that is being read. Without
+		// one, readers go on with the old file undisturbed.
+		if err := u.waitForDownloads(ctx); err != nil {
+			return err
+		}
+		s.rollback(u)
+	}
+	s.closeHandle(u)
+	had, err := s.settleOld(ctx, u, reason)
+	if err != nil {
+		return err
+	}
+	u.meta.Store(nil)
+	if err := putInPlace(tmp, u.path()); err != nil {
+		return fmt.Errorf("put the collection in place: %w", err)
+	}
+	if had {
+		s.prune(u)
+	}
+	removeTemps(u.dir, time.Now())
+	h, err := s.opened(ctx, u)
+	if err != nil {
+		return fmt.Errorf("open the new collection: %w", err)
+	}
+	m, err := readMeta(h)
+	if err != nil {
+		return err
+	}
+	u.remember(m)
+	return nil
+}
+
+// settleOld folds the stored collection's WAL, if one was left, and keeps the
+// file. A stored file that SQLite cannot open is moved aside with its WAL: a
+// damaged collection must not keep its user from uploading a sound one.
+func (s *Store) settleOld(ctx context.Context, u *user, reason string) (had bool, err error) {
+	if _, err := os.Stat(u.path()); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+		// A WAL without its file belongs to nothing.
+		_ = os.Remove(u.path() + "-wal")
+		_ = os.Remove(u.path() + "-shm")
+		return false, nil
+	}
+	if walSize(u.path()) > 0 {
+		h, err := openHandle(ctx, u.path())
+		if err == nil {
+			err = errors.Join(h.checkpoint(), h.close())
+		}
+		if errors.Is(err, ErrBusy) {
+			return true, err
+		}
+		if err != nil {
+			s.o.Log.Error("the stored collection is damaged and is put aside", "user", u.name, "err", err)
+			return true, s.putAside(u)
+		}
+	}
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		if err := os.Remove(u.path() + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return true, err
+		}
+	}
+	return true, s.keep(u, reason)
+}
+
+// putAside renames the stored file and its WAL into the snapshots folder.
+func (s *Store) putAside(u *user) error {
+	if err := os.MkdirAll(u.dir+string(os.PathSeparator)+SnapshotDir, 0o700); err != nil {
+		return err
+	}
+	base := u.dir + string(os.PathSeparator) + SnapshotDir + string(os.PathSeparator) + "damaged-" + s.o.Now().UTC().Format(snapshotTime) + snapshotExt
+	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
+		if err := os.Rename(u.path()+suffix, base+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// upgradeStored brings a stored file of an older schema up to date: on a copy,
+// keeping the original as a snapshot. The caller holds u's lock; the file is
+// settled and not open.
+func (s *Store) upgradeStored(ctx context.Context, u *user) error {
+	tmp, err := tempPath(u.dir)
+	if err != nil {
+		return err
+	}
+	defer removeWithSides(tmp)
+	_ = os.Remove(tmp)
+	if err := copyFile(u.path(), tmp); err != nil {
+		return err
+	}
+	if _, err := Upgrade(ctx, tmp); err != nil {
+		return err
+	}
+	if err := checkAndSettle(ctx, tmp); err != nil {
+		return err
+	}
+	if err := s.keep(u, "upgrade"); err != nil {
+		return err
+	}
+	return putInPlace(tmp, u.path())
+}

@@ -1,0 +1,60 @@
+package sync
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+)
+
+// uploadChanges takes a zip of new, changed and deleted files
+// (docs/protocol.md §7).
+func (s *Server) uploadChanges(w *responder, c *call) error {
+	if c.noPayload {
+		return badf("uploadChanges: no zip")
+	}
+	z, size, done, err := c.randomAccess(s.o.MaxMediaZipBytes)
+	if err != nil {
+		return err
+	}
+	defer done()
+	processed, usn, err := s.o.Media.ApplyZip(c.r.Context(), c.session.User, z, size)
+	if err != nil {
+		return err
+	}
+	return w.json(c, mediaResponse{Data: [2]int32{int32(processed), usn}})
+}
+
+// zipInMemory is the size up to which a zip is not written to disk on its way:
+// clients close a zip when it exceeds 2.5 MiB.
+const zipInMemory = 4 << 20
+
+// randomAccess makes the payload readable at any place, as a zip must be.
+func (c *call) randomAccess(limit int64) (r io.ReaderAt, size int64, done func(), err error) {
+	nothing := func() {}
+	var mem bytes.Buffer
+	n, err := mem.ReadFrom(io.LimitReader(c.payload, zipInMemory))
+	if err != nil {
+		return nil, 0, nothing, err
+	}
+	if n < zipInMemory {
+		return bytes.NewReader(mem.Bytes()), n, nothing, nil
+	}
+	f, err := os.CreateTemp(c.s.o.TempDir, ".ankisyncd-spool-*")
+	if err != nil {
+		return nil, 0, nothing, fmt.Errorf("spool: %w", err)
+	}
+	done = func() {
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+	}
+	if size, err = io.Copy(f, io.MultiReader(&mem, io.LimitReader(c.payload, limit+1-n))); err == nil && size > limit {
+		err = &statusError{http.StatusRequestEntityTooLarge, "media zip", nil}
+	}
+	if err != nil {
+		done()
+		return nil, 0, nothing, err
+	}
+	return f, size, done, nil
+}

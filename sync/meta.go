@@ -1,0 +1,80 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/ankisyncd/ankisyncd/collection"
+)
+
+type metaRequest struct {
+	Version *int   `json:"v"`
+	Client  string `json:"cv"`
+}
+
+type metaResponse struct {
+	Mod      int64  `json:"mod"` // ms
+	SCM      int64  `json:"scm"` // ms
+	USN      int32  `json:"usn"`
+	TS       int64  `json:"ts"` // s
+	Msg      string `json:"msg"`
+	Cont     bool   `json:"cont"`
+	HostNum  int    `json:"hostNum"`
+	Empty    bool   `json:"empty"`
+	MediaUSN int32  `json:"media_usn"`
+	// MUSN is the same number; clients before 2.0.32 fail without it.
+	MUSN  int32  `json:"musn"`
+	UName string `json:"uname"`
+}
+
+// meta tells a client the state of its collection (docs/protocol.md §6.1). It
+// does not disturb a running sync: on the official server the status check of
+// one device ends the sync of another.
+func (s *Server) meta(ctx context.Context, c *call, body []byte) (any, error) {
+	var req metaRequest
+	if err := json.Unmarshal(body, &req); err != nil {
+		return nil, bad("meta", err)
+	}
+	if req.Version == nil {
+		return nil, badf("meta: no protocol version")
+	}
+	if req.Client != "" {
+		c.client = req.Client
+	}
+	if *req.Version < minProtocol || *req.Version > maxProtocol || tooOld(req.Client) {
+		return nil, errTooOld
+	}
+	if textIDs(req.Client) {
+		s.oldIDs.add(c.operation())
+	}
+	user := c.session.User
+	m, err := s.o.Collections.Meta(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	musn, err := s.o.Media.LastUSN(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	r := metaResponse{
+		Mod: m.Mod, SCM: m.SCM, USN: int32(m.USN), TS: s.o.Now().Unix(), Cont: true,
+		Empty: m.Empty, MediaUSN: musn, MUSN: musn, UName: user,
+	}
+	r.Cont, r.Msg = mayContinue(*req.Version, m)
+	return r, nil
+}
+
+// mayContinue refuses clients that would harm the collection: those that know
+// nothing of its scheduler or of its way to tell the day. Somebody who has
+// nothing stored yet may upload with any client.
+func mayContinue(version int, m collection.Meta) (cont bool, msg string) {
+	switch {
+	case !m.Exists:
+		return true, ""
+	case version < 9 && m.SchedVer >= 2:
+		return false, "Your client does not support the v2 scheduler. Please use a newer version of Anki."
+	case version < 10 && m.NewTimezone:
+		return false, "Your client does not support the new timezone handling. Please use Anki 2.1.22 or later."
+	}
+	return true, ""
+}

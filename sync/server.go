@@ -1,0 +1,267 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/ankisyncd/ankisyncd/auth"
+	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/media"
+)
+
+// Defaults of Options.
+const (
+	DefaultMaxMessageBytes = 100 << 20
+	DefaultMaxUploadBytes  = collection.DefaultMaxUploadBytes
+	DefaultStallTimeout    = 2 * time.Minute
+)
+
+// Options are the settings of a Server. Auth, Collections and Media must be
+// set; the zero value of the rest is usable.
+type Options struct {
+	Auth        *auth.Store
+	Collections *collection.Store
+	Media       *media.Store
+
+	// BaseURL and MediaURL are the paths below which the collection's and the
+	// media steps are; empty means "/sync/" and "/msync/". Requests are
+	// recognised below any prefix, and where misconfigured clients send them.
+	BaseURL, MediaURL string
+	// MaxMessageBytes limits a JSON message, before and after decompression;
+	// 0 means DefaultMaxMessageBytes.
+	MaxMessageBytes int64
+	// MaxUploadBytes limits the body of an upload as it is sent; 0 means
+	// DefaultMaxUploadBytes. (What it unpacks to is limited by the store.)
+	MaxUploadBytes int64
+	// MaxMediaZipBytes limits the body of uploadChanges as it is sent; 0 means
+	// what media.Store.MaxZipBytes says.
+	MaxMediaZipBytes int64
+	// StallTimeout ends a request in which no byte moves for so long; 0 means
+	// DefaultStallTimeout.
+	StallTimeout time.Duration
+	// TempDir is where requests are spooled whose sender is not yet known;
+	// empty means the system's. It should not be a memory disk.
+	TempDir string
+	// ClientAddr tells the address of the client, for throttling and logs (the
+	// zero Addr if there is none); nil means the peer's.
+	ClientAddr func(*http.Request) netip.Addr
+	// Observe, if set, is called after every request.
+	Observe func(Observation)
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Log gets a line for each request; nil discards them.
+	Log *slog.Logger
+}
+
+// Observation is what happened in one request.
+type Observation struct {
+	Step   string // as on the wire; "" if the URL was none of ours
+	User   string
+	Client string // the client's own name and version
+	Proto  int    // 11, or 10 for all of the multipart protocols
+	Status int
+	In     int64 // bytes of the body as received
+	Out    int64 // bytes of the body as sent
+	Dur    time.Duration
+	// Err is the cause of a status that is not 200.
+	Err error
+}
+
+// Server is the handler of the sync protocol.
+type Server struct {
+	o        Options
+	steps    map[string]step
+	oldIDs   textIDClients
+	spooling atomic.Int64 // bytes spooled for senders not yet known
+}
+
+// New returns a Server.
+func New(o Options) *Server {
+	if o.BaseURL == "" {
+		o.BaseURL = "/sync/"
+	}
+	if o.MediaURL == "" {
+		o.MediaURL = "/msync/"
+	}
+	if o.MaxMessageBytes == 0 {
+		o.MaxMessageBytes = DefaultMaxMessageBytes
+	}
+	if o.MaxUploadBytes == 0 {
+		o.MaxUploadBytes = DefaultMaxUploadBytes
+	}
+	if o.MaxMediaZipBytes == 0 {
+		o.MaxMediaZipBytes = 128 << 20
+	}
+	if o.StallTimeout == 0 {
+		o.StallTimeout = DefaultStallTimeout
+	}
+	if o.ClientAddr == nil {
+		o.ClientAddr = peerAddr
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{o: o}
+	s.steps = s.table()
+	return s
+}
+
+// step is one call of the protocol. A small one gets the decoded message and
+// returns the value to encode; the others stream.
+type step struct {
+	name  string
+	media bool
+	// anonymous: no host key is needed.
+	anonymous bool
+	// get: GET is allowed, with the fields in the query.
+	get bool
+	// limit of the decoded message in bytes; 0 means Options.MaxMessageBytes.
+	limit int64
+	// message handles a step whose request and answer are JSON.
+	message func(ctx context.Context, c *call, body []byte) (any, error)
+	// stream handles the others.
+	stream func(w *responder, c *call) error
+}
+
+// Messages that say little are small.
+const smallMessage = 1 << 20
+
+func (s *Server) table() map[string]step {
+	all := []step{
+		{name: "hostKey", anonymous: true, limit: smallMessage, message: s.hostKey},
+		{name: "meta", limit: smallMessage, message: s.meta},
+		{name: "start", message: s.start},
+		{name: "applyGraves", message: s.applyGraves},
+		{name: "applyChanges", message: s.applyChanges},
+		{name: "chunk", limit: smallMessage, message: s.chunk},
+		{name: "applyChunk", message: s.applyChunk},
+		{name: "sanityCheck2", limit: smallMessage, message: s.sanityCheck},
+		{name: "finish", limit: smallMessage, message: s.finish},
+		{name: "abort", limit: smallMessage, message: s.abort},
+		{name: "upload", stream: s.upload},
+		{name: "download", limit: smallMessage, stream: s.download},
+		{name: "begin", media: true, get: true, limit: smallMessage, message: s.mediaBegin},
+		{name: "mediaChanges", media: true, limit: smallMessage, message: s.mediaChanges},
+		{name: "uploadChanges", media: true, stream: s.uploadChanges},
+		{name: "downloadFiles", media: true, limit: smallMessage, stream: s.downloadFiles},
+		{name: "mediaSanity", media: true, limit: smallMessage, message: s.mediaSanity},
+	}
+	m := make(map[string]step, len(all))
+	for _, st := range all {
+		m[st.name] = st
+	}
+	return m
+}
+
+// Handles reports whether r is a request of the sync protocol, for programs
+// that have something else to say about the rest.
+func (s *Server) Handles(r *http.Request) bool {
+	_, where := s.resolve(r.URL.Path)
+	return where != elsewhere
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := s.o.Now()
+	body := &countingReader{r: r.Body}
+	r.Body = body
+	rw := &responder{ResponseWriter: w, rc: http.NewResponseController(w), stall: s.o.StallTimeout}
+	c := &call{s: s, r: r, addr: s.o.ClientAddr(r)}
+	err := s.serve(rw, c)
+	if err != nil {
+		rw.fail(c, err)
+	}
+	rw.end()
+	s.report(Observation{
+		Step: c.step.name, User: c.session.User, Client: c.client, Proto: c.proto(), Status: rw.status,
+		In: body.n, Out: rw.n, Dur: s.o.Now().Sub(start), Err: err,
+	}, c)
+	if rw.abort {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (s *Server) report(o Observation, c *call) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("step", o.Step), slog.String("user", o.User), slog.Int("status", o.Status),
+		slog.String("client", o.Client), slog.String("addr", c.addr.String()),
+		slog.Int64("in", o.In), slog.Int64("out", o.Out), slog.Duration("dur", o.Dur),
+	}
+	if o.Err != nil {
+		attrs = append(attrs, slog.Any("err", o.Err))
+		level = slog.LevelWarn
+		if o.Status >= 500 && o.Status != http.StatusNotImplemented {
+			level = slog.LevelError
+		}
+	}
+	s.o.Log.LogAttrs(c.r.Context(), level, "sync request", attrs...)
+	if s.o.Observe != nil {
+		s.o.Observe(o)
+	}
+}
+
+// serve answers one request. A panic in it is that request's failure only.
+func (s *Server) serve(w *responder, c *call) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler { //nolint:errorlint // this very value, by contract
+				panic(p)
+			}
+			s.o.Log.Error("panic", "step", c.step.name, "user", c.session.User, "panic", p, "stack", string(debug.Stack()))
+			err = errors.New("panic")
+		}
+	}()
+	name, where := s.resolve(c.r.URL.Path)
+	st, known := s.steps[name]
+	if where == elsewhere || !known {
+		return errNotFound
+	}
+	c.step = st
+	if c.r.Method != http.MethodPost && (!st.get || c.r.Method != http.MethodGet) {
+		w.Header().Set("Allow", http.MethodPost)
+		return errMethod
+	}
+	w.guard(c.r)
+	// Old desktop clients do not reopen a connection that was closed while
+	// they waited for their user (docs/protocol.md §10): they get a new one
+	// for each request.
+	if strings.HasPrefix(c.r.UserAgent(), "Python-httplib2") {
+		w.Header().Set("Connection", "close")
+	}
+	if err := c.read(); err != nil {
+		return err
+	}
+	defer c.close()
+	if st.stream != nil {
+		return st.stream(w, c)
+	}
+	msg, err := c.message()
+	if err != nil {
+		return err
+	}
+	answer, err := st.message(c.r.Context(), c, msg)
+	if err != nil {
+		return err
+	}
+	return w.json(c, answer)
+}
+
+// peerAddr is the address of the other end of the connection.
+func peerAddr(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // a unix socket
+	}
+	return ap.Addr().Unmap()
+}
