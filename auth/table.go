@@ -51,6 +51,9 @@ type table[K comparable, V any] struct {
 	db     *sql.DB
 	file   *os.File
 	id     version // identity of the file that db and file are opened on
+	// known is the last version that was ours or that ensure has looked at.
+	// Guarded by write.
+	known version
 
 	snap atomic.Pointer[snapshot[K, V]]
 }
@@ -133,7 +136,7 @@ func (t *table[K, V]) reopen(ctx context.Context) error {
 		_ = f.Close()
 		return t.explain("open", err)
 	}
-	t.db, t.file, t.id = db, f, id
+	t.db, t.file, t.id, t.known = db, f, id, version{}
 	t.snap.Store(nil)
 	return nil
 }
@@ -218,7 +221,7 @@ func (t *table[K, V]) fresh(ctx context.Context) (*snapshot[K, V], error) {
 	// have adopted the new version and kept the cache.
 	t.write.Lock()
 	defer t.write.Unlock()
-	v, err := t.sameFile(ctx)
+	v, err := t.catchUp(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -248,6 +251,23 @@ func (t *table[K, V]) sameFile(ctx context.Context) (version, error) {
 		return v, err
 	}
 	return t.current()
+}
+
+// catchUp returns the current version after it has looked at what others did to
+// the file: replaced it, or its tables. The caller holds t.write.
+func (t *table[K, V]) catchUp(ctx context.Context) (version, error) {
+	v, err := t.sameFile(ctx)
+	if err != nil || v == t.known {
+		return v, err
+	}
+	t.handle.Lock()
+	err = t.ensure(ctx, t.db)
+	t.handle.Unlock()
+	if err != nil {
+		return v, t.explain("open", err)
+	}
+	t.known, err = t.current()
+	return t.known, err
 }
 
 // get returns the row of a key from the cache or else by load, which runs in a
@@ -300,7 +320,7 @@ func (t *table[K, V]) read(ctx context.Context, f func(*sql.Tx) error) (version,
 func (t *table[K, V]) change(ctx context.Context, f func(*sql.Tx) (keep bool, err error)) error {
 	t.write.Lock()
 	defer t.write.Unlock()
-	if _, err := t.sameFile(ctx); err != nil {
+	if _, err := t.catchUp(ctx); err != nil {
 		return err
 	}
 	t.handle.RLock()
@@ -318,16 +338,18 @@ func (t *table[K, V]) change(ctx context.Context, f func(*sql.Tx) (keep bool, er
 		return err
 	})
 	s := t.snap.Load()
-	if !keep || err != nil || stale != nil || s == nil || s.version != before {
-		t.snap.Store(nil)
+	t.snap.Store(nil)
+	if err != nil || stale != nil {
 		return t.explain("change", err)
 	}
-	// Adopt the new version if no other process wrote since our commit.
-	after, err := t.currentLocked()
-	if err == nil && after.sameFile(before) && after.counter == before.counter+1 {
+	// The new version is ours if no other process wrote before or after.
+	after, stale := t.currentLocked()
+	if stale != nil || before != t.known || !after.sameFile(before) || after.counter != before.counter+1 {
+		return nil
+	}
+	t.known = after
+	if keep && s != nil && s.version == before {
 		t.snap.Store(&snapshot[K, V]{version: after, rows: s.rows})
-	} else {
-		t.snap.Store(nil)
 	}
 	return nil
 }
