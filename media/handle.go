@@ -222,7 +222,8 @@ func (h *handle) tx(ctx context.Context, f func(tx *sql.Tx, c *counts) error) er
 		return fmt.Errorf("commit: %w", err)
 	}
 	h.last, h.files, h.journal = c.last, c.files, false
-	return h.s.at("committed")
+	_ = h.s.at("committed") // too late for an error
+	return nil
 }
 
 // openFolder opens the media folder, making it if create says so.

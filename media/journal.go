@@ -82,6 +82,7 @@ func (h *handle) perform(ops map[string]journalOp) error {
 		return fmt.Errorf("put media files in place: %w", err)
 	}
 	h.pending = false
+	_ = h.s.at("performed") // too late for an error
 	return nil
 }
 

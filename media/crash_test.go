@@ -1,0 +1,305 @@
+//go:build unix
+
+package media_test
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ankisyncd/ankisyncd/media"
+)
+
+// The crash tests run this test binary again as a child and kill it (SIGKILL,
+// nothing deferred runs): at each step that touches the disk, and at random
+// moments.
+func TestMain(m *testing.M) {
+	switch os.Getenv("MEDIA_TEST_CHILD") {
+	case "":
+		os.Exit(m.Run())
+	case "step":
+		childStep()
+	case "loop":
+		childLoop()
+	}
+}
+
+var (
+	crashBefore = map[string]string{"kept": "kept", "replaced": "old", "deleted": "deleted"}
+	crashZip    = []entry{{"replaced", "new"}, {"deleted", ""}, {"added", "added"}, {"twice", "1"}, {"twice", "2"}, {"flash", "1"}, {"flash", ""}, {"kept", "kept"}, {"never", ""}}
+	crashAfter  = map[string]string{"kept": "kept", "replaced": "new", "added": "added", "twice": "2"}
+)
+
+// killer returns a hook that kills the process at the nth step.
+func killer(n int) func(string) error {
+	return func(step string) error {
+		if n--; n == 0 {
+			fmt.Fprintln(os.Stderr, "step "+step)
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+		return nil
+	}
+}
+
+func childStep() {
+	n, _ := strconv.Atoi(os.Getenv("MEDIA_TEST_N"))
+	s := media.Open(os.Getenv("MEDIA_TEST_ROOT"), media.Options{})
+	s.SetHook(killer(n))
+	err := crashScenario(os.Getenv("MEDIA_TEST_SCENARIO"), s)
+	if err = errors.Join(err, s.Close()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func crashScenario(what string, s *media.Store) error {
+	switch what {
+	case "apply":
+		raw := makeZip(nil2, zip.Deflate, crashZip...)
+		_, _, err := apply(s, raw)
+		return err
+	case "forget":
+		_, err := s.PrepareZip(ctx, user, []string{"kept"})
+		if errors.Is(err, media.ErrConflict) {
+			err = nil
+		}
+		return err
+	default: // take a folder over, change it
+		_, _, err := apply(s, makeZip(nil2, zip.Store, entry{"added", "added"}))
+		return err
+	}
+}
+
+// prepare fills a root as the scenario expects it.
+func prepare(t *testing.T, scenario, root string) (folder string) {
+	t.Helper()
+	switch scenario {
+	case "apply", "forget":
+		s := media.Open(root, media.Options{})
+		var list []entry
+		for _, n := range []string{"kept", "replaced", "deleted"} {
+			list = append(list, entry{n, crashBefore[n]})
+		}
+		mustApply(t, s, list...)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		folder = filepath.Join(root, user, "collection.media")
+		if scenario == "forget" {
+			_ = os.Remove(filepath.Join(folder, "kept"))
+		}
+		return folder
+	}
+	copyTree(t, "testdata/legacy/"+scenario, root)
+	if scenario == "official-killed" {
+		return filepath.Join(root, user, "media")
+	}
+	return filepath.Join(root, user, "collection.media")
+}
+
+// TestKilledAtEachStep kills at the first step, the second, … until a run
+// comes to its end.
+func TestKilledAtEachStep(t *testing.T) {
+	for _, scenario := range []string{"apply", "forget", "official-killed", "dsnopek", "240-stopped"} {
+		t.Run(scenario, func(t *testing.T) {
+			var steps []string
+			for n := 1; ; n++ {
+				root := t.TempDir()
+				folder := prepare(t, scenario, root)
+				cmd := exec.Command(os.Args[0])
+				cmd.Env = append(os.Environ(), "MEDIA_TEST_CHILD=step", "MEDIA_TEST_N="+strconv.Itoa(n), "MEDIA_TEST_ROOT="+root, "MEDIA_TEST_SCENARIO="+scenario)
+				var out bytes.Buffer
+				cmd.Stderr = &out
+				err := cmd.Run()
+				if err != nil && !strings.HasPrefix(out.String(), "step ") {
+					t.Fatal(err, out.String())
+				}
+				checkAfterCrash(t, scenario, root, folder, strings.TrimSpace(out.String()))
+				if err == nil {
+					break
+				}
+				steps = append(steps, strings.TrimPrefix(strings.TrimSpace(out.String()), "step "))
+			}
+			t.Log(len(steps), "steps:", strings.Join(steps, ", "))
+			if len(steps) < 2 {
+				t.Error("hardly a step")
+			}
+		})
+	}
+}
+
+func checkAfterCrash(t *testing.T, scenario, root, folder, at string) {
+	t.Helper()
+	s := media.Open(root, media.Options{})
+	defer s.Close()
+	switch scenario {
+	case "apply":
+		agree(t, s, folder)
+		got := files(t, folder)
+		if b, a := cmp.Diff(crashBefore, got), cmp.Diff(crashAfter, got); b != "" && a != "" {
+			t.Errorf("%s: neither before nor after: %v", at, got)
+		}
+		if usn := mustApply(t, s, crashZip...); usn < 8 {
+			t.Errorf("%s: usn %d after repeating", at, usn)
+		}
+		if d := cmp.Diff(crashAfter, files(t, folder)); d != "" {
+			t.Errorf("%s: %s", at, d)
+		}
+	case "forget":
+		if _, err := s.PrepareZip(ctx, user, []string{"kept"}); !errors.Is(err, media.ErrConflict) {
+			t.Error(at, err)
+		}
+		if usn, err := s.LastUSN(ctx, user); usn != 4 || err != nil {
+			t.Error(at, usn, err)
+		}
+	default:
+		mustApply(t, s, entry{"added", "added"})
+	}
+	agree(t, s, folder)
+}
+
+// childLoop sends zips for ever and says which have been accepted.
+func childLoop() {
+	s := media.Open(os.Getenv("MEDIA_TEST_ROOT"), media.Options{})
+	start, _ := strconv.Atoi(os.Getenv("MEDIA_TEST_N"))
+	for i := start; ; i++ {
+		var list []entry
+		for k := range 10 {
+			list = append(list, entry{fmt.Sprintf("f%d", k), strings.Repeat(fmt.Sprintf("%d-%d ", i, k), 300)})
+		}
+		list = append(list, entry{fmt.Sprintf("only%d", i-1), ""}, entry{fmt.Sprintf("only%d", i), "x"})
+		if _, _, err := apply(s, makeZip(nil2, zip.Deflate, list...)); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		fmt.Println("ok", i)
+		if i%7 == 0 {
+			_ = s.Evict(user)
+		}
+	}
+}
+
+// TestKilledAtRandom kills a busy store again and again in one folder. What it
+// has acknowledged must be there, as whole zips.
+func TestKilledAtRandom(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills many times")
+	}
+	root := t.TempDir()
+	folder := filepath.Join(root, user, "collection.media")
+	acked := 0
+	for range 25 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "MEDIA_TEST_CHILD=loop", "MEDIA_TEST_N="+strconv.Itoa(acked+1), "MEDIA_TEST_ROOT="+root)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Duration(40+rand.IntN(120))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		for sc := bufio.NewScanner(out); sc.Scan(); {
+			if _, err := fmt.Sscanf(sc.Text(), "ok %d", &acked); err != nil {
+				t.Fatal(sc.Text())
+			}
+		}
+		_ = cmd.Wait()
+		s := media.Open(root, media.Options{})
+		agree(t, s, folder)
+		got := files(t, folder)
+		if acked > 0 {
+			var zipNo int
+			_, _ = fmt.Sscanf(got["f0"], "%d-0", &zipNo)
+			if zipNo != acked && zipNo != acked+1 {
+				t.Errorf("acknowledged %d, stored %d", acked, zipNo)
+			}
+			for k := range 10 {
+				if !strings.HasPrefix(got[fmt.Sprintf("f%d", k)], fmt.Sprintf("%d-%d ", zipNo, k)) {
+					t.Errorf("zip %d is there in part", zipNo)
+				}
+			}
+			acked = zipNo
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Log(acked, "zips")
+}
+
+// TestFailures makes each step fail once (as a full disk would), then each
+// kind of step fail for a while. Whatever is answered, files and database
+// agree, the state is the old one or the new one, and repeating succeeds.
+func TestFailures(t *testing.T) {
+	boom := fmt.Errorf("injected: %w", syscall.ENOSPC)
+	var kinds []string
+	seen := map[string]bool{}
+	for n, fired := 1, true; fired; n++ {
+		left := n
+		fired = false
+		failOnce(t, func(step string) error {
+			if !seen[step] {
+				seen[step] = true
+				kinds = append(kinds, step)
+			}
+			if left--; left == 0 {
+				fired = true
+				return boom
+			}
+			return nil
+		})
+	}
+	for _, kind := range kinds {
+		failOnce(t, func(step string) error {
+			if step == kind {
+				return boom
+			}
+			return nil
+		})
+	}
+	t.Log(kinds)
+}
+
+func failOnce(t *testing.T, hook func(string) error) {
+	t.Helper()
+	root := t.TempDir()
+	folder := prepare(t, "apply", root)
+	s := media.Open(root, media.Options{})
+	defer s.Close()
+	s.SetHook(hook)
+	_, _, err := apply(s, makeZip(t, zip.Deflate, crashZip...))
+	_, err2 := s.LastUSN(ctx, user)
+	s.SetHook(nil)
+	if err != nil && !errors.Is(err, syscall.ENOSPC) {
+		t.Error(err)
+	}
+	agree(t, s, folder)
+	got := files(t, folder)
+	b, a := cmp.Diff(crashBefore, got), cmp.Diff(crashAfter, got)
+	if b != "" && a != "" || err == nil && a != "" {
+		t.Errorf("neither before nor after: %v (%v, %v)", got, err, err2)
+	}
+	if n, _, err := apply(s, makeZip(t, zip.Deflate, crashZip...)); err != nil || n != len(crashZip) {
+		t.Error(err)
+	}
+	if d := cmp.Diff(crashAfter, files(t, folder)); d != "" {
+		t.Error(d)
+	}
+	agree(t, s, folder)
+}
