@@ -70,7 +70,7 @@ func newThrottle(now func() time.Time) *throttle {
 func network(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := a.BitLen()
-	if a.Is6() {
+	if a.Is6() && !a.IsLoopback() {
 		bits = 64
 	}
 	p, err := a.Prefix(bits)
