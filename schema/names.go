@@ -41,9 +41,9 @@ func HumanDeckName(native string) string {
 	return strings.ReplaceAll(native, nativeSeparator, humanSeparator)
 }
 
-// NormalizeTag normalises one tag: each "::" part in NFC, without control
-// characters and spaces, "blank" if nothing is left. A tag that is all empty
-// gives "".
+// NormalizeTag normalises one tag: each "::" part in NFC, without ASCII control
+// characters and tag separators and trimmed, "blank" if nothing is left. The
+// empty tag stays empty.
 func NormalizeTag(tag string) string {
 	tag = norm.NFC.String(tag)
 	if tag == "" {
@@ -52,10 +52,10 @@ func NormalizeTag(tag string) string {
 	parts := strings.Split(tag, humanSeparator)
 	for i, p := range parts {
 		p = strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) || isTagSeparator(r) || r == '"' {
+			if isTagSeparator(r) {
 				return -1
 			}
-			return r
+			return dropControl(r)
 		}, p)
 		p = strings.TrimSpace(p)
 		if p == "" {

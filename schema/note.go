@@ -3,7 +3,6 @@ package schema
 import (
 	"crypto/sha1" //nolint:gosec // the file format's checksum, not a secret
 	"encoding/binary"
-	"html"
 	"regexp"
 	"strconv"
 	"strings"
@@ -31,9 +30,10 @@ func CleanField(s string) string {
 
 var (
 	// mediaTag finds a media tag and the file name in src or data, in one of
-	// three groups: in double quotes, in single quotes, or bare.
+	// three groups: in double quotes, in single quotes, or bare, that is from
+	// the first character, even a space, to the next space.
 	mediaTag = regexp.MustCompile(`(?is)<(?:img|audio|video|object|source)\b(?:[^>]|"[^"]+?"|'[^']+?')+?\b(?:src|data)=` +
-		`(?:"([^"]+?)"[^>]*>|'([^']+?)'[^>]*>|([^ >]+?)(?: [^>]*)?>)`)
+		`(?:"([^"]+?)"[^>]*>|'([^']+?)'[^>]*>|([^>]+?)(?: [^>]*)?>)`)
 	// markup finds what has no text of its own: comments, styles and scripts
 	// with their content, and any other tag.
 	markup = regexp.MustCompile(`(?is)<!--.*?-->|<style.*?>.*?</style>|<script.*?>.*?</script>|<.*?>`)
@@ -75,8 +75,9 @@ func DecodeEntities(s string) string {
 	return strings.ReplaceAll(b.String(), "\u00a0", " ")
 }
 
-// maxEntity is longer than the longest entity, "&CounterClockwiseContourIntegral;".
-const maxEntity = 40
+// maxEntity bounds the search for an entity's end; numbers may have zeros in
+// front.
+const maxEntity = 64
 
 // decodeEntity decodes the entity that s starts with; n is its length, 0 if it
 // is not valid.
@@ -93,19 +94,15 @@ func decodeEntity(s string) (r rune, n int) {
 		}
 		return r, end + 1
 	}
-	// The standard library also knows entities without a semicolon, and some of
-	// two characters: those leave more than one rune.
-	out := html.UnescapeString(s[:end+1])
-	r, size := utf8.DecodeRuneInString(out)
-	if size != len(out) {
-		return 0, 0
+	if r, ok := entities[name]; ok {
+		return r, end + 1
 	}
-	return r, end + 1
+	return 0, 0
 }
 
 func decodeNumber(digits string) (rune, bool) {
 	base := 10
-	if digits != "" && (digits[0] == 'x' || digits[0] == 'X') {
+	if digits != "" && digits[0] == 'x' { // "&#X…;" is not valid
 		base, digits = 16, digits[1:]
 	}
 	if digits == "" || digits[0] == '+' || digits[0] == '-' {
