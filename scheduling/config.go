@@ -160,3 +160,50 @@ func ConfigFrom(c schema.DeckConfigInner) Config {
 		IgnoreRevlogsBefore:    IgnoreBefore(c.IgnoreRevlogsBeforeDate),
 	}
 }
+
+// DeckFrom takes what the queue needs out of a stored deck; preset is that of a
+// normal deck, nil if it is missing.
+func DeckFrom(d schema.Deck, preset *schema.DeckConfigInner) Deck {
+	out := Deck{
+		ID:   d.ID,
+		Name: d.Name,
+		Counters: Counters{
+			Day:      d.Common.LastDayStudied,
+			New:      d.Common.NewStudied,
+			Reviews:  d.Common.ReviewStudied,
+			Learning: d.Common.LearningStudied,
+			Millis:   d.Common.MillisecondsStudied,
+		},
+	}
+	n := d.Kind.Normal
+	if n == nil || preset == nil {
+		return out
+	}
+	c := ConfigFrom(*preset)
+	out.Config = &c
+	out.NewLimit, out.ReviewLimit = n.NewLimit, n.ReviewLimit
+	out.NewLimitToday, out.ReviewLimitToday = dayLimit(n.NewLimitToday), dayLimit(n.ReviewLimitToday)
+	return out
+}
+
+func dayLimit(l *schema.DayLimit) *DayLimit {
+	if l == nil {
+		return nil
+	}
+	return &DayLimit{Limit: l.Limit, Today: l.Today}
+}
+
+// FilteredFrom takes the settings out of a stored deck; it is nil for a normal
+// one.
+func FilteredFrom(k schema.DeckKind) *Filtered {
+	f := k.Filtered
+	if f == nil {
+		return nil
+	}
+	return &Filtered{
+		Reschedule:       f.Reschedule,
+		PreviewAgainSecs: f.PreviewAgainSecs,
+		PreviewHardSecs:  f.PreviewHardSecs,
+		PreviewGoodSecs:  f.PreviewGoodSecs,
+	}
+}

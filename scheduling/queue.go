@@ -301,6 +301,11 @@ func (q *StudyQueue) requeue(e Entry) {
 	if e.due <= ahead {
 		q.counts.Learning++
 	}
-	at := sort.Search(len(q.learning), func(i int) bool { return !lessLearning(&q.learning[i], &e) })
+	// After all that come earlier; among equals, clients find the last one and
+	// put the card before it.
+	at := sort.Search(len(q.learning), func(i int) bool { return lessLearning(&e, &q.learning[i]) })
+	if at > 0 && !lessLearning(&q.learning[at-1], &e) {
+		at--
+	}
 	q.learning = slices.Insert(q.learning, at, e)
 }
