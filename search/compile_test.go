@@ -1,0 +1,230 @@
+package search_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ankisyncd/ankisyncd/search"
+	"github.com/ankisyncd/ankisyncd/sqlite"
+)
+
+// tableSQL are the tables of schema 18 that searches read.
+const tableSQL = `
+CREATE TABLE notes (id integer PRIMARY KEY, guid text, mid integer, mod integer, usn integer, tags text, flds text,
+  sfld integer, csum integer, flags integer, data text);
+CREATE TABLE cards (id integer PRIMARY KEY, nid integer, did integer, ord integer, mod integer, usn integer, type integer,
+  queue integer, due integer, ivl integer, factor integer, reps integer, lapses integer, left integer, odue integer,
+  odid integer, flags integer, data text);
+CREATE TABLE revlog (id integer PRIMARY KEY, cid integer, usn integer, ease integer, ivl integer, lastIvl integer,
+  factor integer, time integer, type integer);
+CREATE INDEX ix_cards_nid ON cards (nid);
+CREATE INDEX ix_cards_sched ON cards (did, queue, due);
+CREATE INDEX ix_revlog_cid ON revlog (cid);
+CREATE INDEX ix_notes_csum ON notes (csum);
+CREATE TABLE decks (id integer PRIMARY KEY, name text COLLATE unicase, mtime_secs integer, usn integer, common blob, kind blob);
+CREATE TABLE notetypes (id integer PRIMARY KEY, name text COLLATE unicase, mtime_secs integer, usn integer, config blob);
+CREATE TABLE templates (ntid integer, ord integer, name text COLLATE unicase, mtime_secs integer, usn integer, config blob,
+  PRIMARY KEY (ntid, ord)) WITHOUT ROWID;
+CREATE UNIQUE INDEX idx_decks_name ON decks (name);
+CREATE UNIQUE INDEX idx_notetypes_name ON notetypes (name);
+CREATE INDEX idx_notes_mid ON notes (mid);
+`
+
+func newDB(tb testing.TB) *sql.DB {
+	tb.Helper()
+	db, err := sqlite.Open(tb.Context(), filepath.Join(tb.TempDir(), "c.anki2"),
+		sqlite.Options{Create: true, Synchronous: "off", CacheKiB: 16 << 10})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { db.Close() })
+	if _, err := db.Exec(tableSQL); err != nil {
+		tb.Fatal(err)
+	}
+	return db
+}
+
+// fixedCatalog is a catalog of what it holds.
+type fixedCatalog struct {
+	types []search.NotetypeInfo
+	decks []int64
+	err   error
+}
+
+func (c fixedCatalog) Notetypes(context.Context) ([]search.NotetypeInfo, error) {
+	return c.types, c.err
+}
+func (c fixedCatalog) CurrentDeck(context.Context) (string, error)          { return "A\x1fB", c.err }
+func (c fixedCatalog) PresetDecks(context.Context, string) ([]int64, error) { return c.decks, c.err }
+
+// someCatalog has notetypes of several shapes, one with excluded fields.
+func someCatalog() fixedCatalog {
+	f := func(name string, excluded bool) search.FieldInfo {
+		return search.FieldInfo{Name: name, Excluded: excluded}
+	}
+	return fixedCatalog{decks: []int64{1}, types: []search.NotetypeInfo{
+		{ID: 1, Fields: []search.FieldInfo{f("Front", false), f("Back", false)}},
+		{ID: 2, Fields: []search.FieldInfo{f("Front", false), f("Back", false)}},
+		{ID: 3, Cloze: true, SortField: 1, Fields: []search.FieldInfo{f("Text", false), f("Extra", true), f("Back", false)}},
+		{ID: 4, Fields: []search.FieldInfo{f("Only", true)}},
+	}}
+}
+
+func compile(tb testing.TB, q string, c search.Catalog, o search.Options) (search.Statement, error) {
+	tb.Helper()
+	n, err := search.Parse(q)
+	if err != nil {
+		return search.Statement{}, err
+	}
+	return search.Compile(tb.Context(), n, c, o)
+}
+
+// did: and sc: keep together what belongs together, other than in the client.
+func TestDeviations(t *testing.T) {
+	db := openCollection(t, "rich")
+	all, err := ids(t.Context(), db, search.Statement{SQL: "SELECT id FROM cards"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(q string) []int64 {
+		st, err := compile(t, q, dbCatalog{db}, search.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := ids(t.Context(), db, st)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(list)
+		return list
+	}
+	minus := func(a, b []int64) []int64 {
+		return slices.DeleteFunc(slices.Clone(a), func(x int64) bool { return slices.Contains(b, x) })
+	}
+	for _, term := range []string{"did:1", "sc:dog"} {
+		if len(run(term)) == 0 {
+			t.Errorf("%s finds nothing: the test shows nothing", term)
+		}
+		if got, want := run("-"+term), minus(all, run(term)); !slices.Equal(got, want) {
+			t.Errorf("-%s finds %d cards, want %d", term, len(got), len(want))
+		}
+		if got, want := run(term+" is:new"), minus(run(term), run("-is:new")); !slices.Equal(got, want) {
+			t.Errorf("%s is:new finds %d cards, want %d", term, len(got), len(want))
+		}
+	}
+}
+
+// Nothing that a user typed is part of the SQL.
+func TestValuesAreBound(t *testing.T) {
+	const evil = `x'); DROP TABLE notes;--`
+	for _, q := range []string{"%s", "deck:%s", "note:%s", "card:%s", "tag:%s", "tag:nc:%s", "tag:re:%s", "re:%s", "w:%s", "nc:%s", "sc:%s",
+		"Front:%s", "Front:re:%s", "Front:nc:%s", "*:%s", "%s:x", "dupe:1,%s", "has-cd:%s", "prop:cds:k=%s", "preset:%s"} {
+		q := `"` + strings.ReplaceAll(fmt.Sprintf(q, strings.ReplaceAll(evil, ")", `\)`)), `\\`, `\`) + `"`
+		for _, items := range []search.Items{search.Cards, search.Notes} {
+			st, err := compile(t, q, someCatalog(), search.Options{Items: items, Order: search.ByColumn{Column: search.ColDeck}})
+			if err != nil {
+				t.Errorf("%s: %v", q, err)
+			}
+			if strings.Contains(st.SQL, "DROP") || strings.Contains(st.SQL, "'x") {
+				t.Errorf("%s: %s", q, st.SQL)
+			}
+		}
+	}
+}
+
+// What is within the bounds of Parse is within those of SQLite.
+func TestBounds(t *testing.T) {
+	db := newDB(t)
+	many := fixedCatalog{}
+	for i := range 2000 { // notetypes that all differ
+		nt := search.NotetypeInfo{ID: int64(i)}
+		for f := range 2 + i%50 {
+			nt.Fields = append(nt.Fields, search.FieldInfo{Name: fmt.Sprintf("F%d", f), Excluded: (i+f)%3 == 0})
+		}
+		many.types = append(many.types, nt)
+	}
+	idList := "nid:1" + strings.Repeat(",1234567890123", 70_000)
+	for name, c := range map[string]struct {
+		q   string
+		cat search.Catalog
+	}{
+		"and":       {strings.Repeat("is:new ", search.MaxTerms), someCatalog()},
+		"or":        {strings.TrimSuffix(strings.Repeat("a or ", search.MaxTerms), "or "), someCatalog()},
+		"nested":    {strings.Repeat("-(a ", search.MaxDepth) + "b" + strings.Repeat(")", search.MaxDepth), someCatalog()},
+		"nots":      {strings.Repeat("-(", search.MaxDepth) + "b" + strings.Repeat(")", search.MaxDepth), someCatalog()},
+		"ids":       {idList, someCatalog()},
+		"wildcards": {`"` + strings.Repeat("*a", search.MaxTermBytes/2) + `"`, someCatalog()},
+		"long":      {strings.Repeat("a", search.MaxTermBytes), someCatalog()},
+		"notetypes": {"a F1*:b re:x", many},
+		"too many":  {strings.Repeat("a *1*:b ", 200), many},
+	} {
+		st, err := compile(t, c.q, c.cat, search.Options{})
+		if errors.Is(err, search.ErrTooComplex) && name == "too many" {
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if _, err := ids(t.Context(), db, st); err != nil {
+			t.Errorf("%s: %.200v", name, err)
+		}
+	}
+}
+
+// Many wildcards on a long text take no exponential time.
+func TestWildcardsAreNotSlow(t *testing.T) {
+	db := newDB(t)
+	if _, err := db.Exec(`INSERT INTO notes (id, mid, flds, sfld, tags) VALUES (1, 1, ?1, ?1, '')`, strings.Repeat("a", 20_000)); err != nil {
+		t.Fatal(err)
+	}
+	stars := strings.Repeat("*a", 1000) + "b"
+	for _, q := range []string{stars, "nc:" + stars, "Front:" + stars, "*:" + stars[:200], "w:" + stars[:200], "tag:" + stars[:200]} {
+		st, err := compile(t, q, fixedCatalog{types: someCatalog().types[:2]}, search.Options{Items: search.Notes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		got, err := ids(t.Context(), db, st)
+		if err != nil || len(got) != 0 || time.Since(start) > 20*time.Second {
+			t.Errorf("%.20s: %v, %v in %v", q, got, err, time.Since(start))
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	broken := fixedCatalog{err: errors.New("broken")}
+	for _, q := range []string{"a", "re:a", "w:a", "sc:a", "f:x", "f:re:x", "deck:current", "preset:x", "-(is:new or a)"} {
+		if _, err := compile(t, q, broken, search.Options{}); !errors.Is(err, broken.err) {
+			t.Errorf("%s: %v", q, err)
+		}
+	}
+	for _, n := range []search.Node{
+		search.Text{Pattern: "(", Mode: search.TextRegexp}, search.Tag{Pattern: "(", Mode: search.MatchRegexp},
+		search.Field{Name: "*", Pattern: "(", Mode: search.MatchRegexp}, search.State{Kind: "x"},
+		search.Prop{Name: "x", Op: "="}, search.Prop{Name: search.PropReps, Op: "= 1 OR 1 ="}, search.Prop{Name: search.PropRated, Op: "x"},
+	} {
+		if _, err := search.Compile(t.Context(), n, someCatalog(), search.Options{}); err == nil {
+			t.Errorf("%#v compiles", n)
+		}
+	}
+	for _, o := range []search.Order{
+		search.ByColumn{Column: "question"}, search.ByColumn{Column: "x"}, search.ByKeys{{Column: "c.data; x"}},
+	} {
+		if _, err := compile(t, "a", someCatalog(), search.Options{Order: o}); !errors.Is(err, search.ErrOrder) {
+			t.Errorf("%v: %v", o, err)
+		}
+	}
+	for _, s := range []string{"", "c.ivl,", "c.ivl up", "ivl", "random()", "c.ivl collate binary", strings.Repeat("c.id,", 20) + "c.id"} {
+		if _, err := search.ParseOrder(s); !errors.Is(err, search.ErrOrder) {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+}
