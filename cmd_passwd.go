@@ -1,0 +1,22 @@
+package main
+
+import "github.com/urfave/cli/v2"
+
+func cmdPasswd() *cli.Command {
+	return &cli.Command{
+		Name:      "passwd",
+		Usage:     "change password of a user",
+		ArgsUsage: "USERNAME...",
+		Description: "Asks as adduser does. Devices of the user are logged out at once, " +
+			"unless keep_sessions_on_passwd is set.",
+		Category: categoryUsers,
+		Flags:    settingFlags()[:2],
+		Action: func(c *cli.Context) error {
+			a, err := newUserAdmin(c)
+			if err != nil {
+				return err
+			}
+			return a.passwd(c.Context, c.Args().Slice())
+		},
+	}
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// guard stands before every request. It gives up bodies, of requests and
+// answers, that do not move: there is no limit to the time that a big upload or
+// download on a slow line takes, but a client that sends or takes nothing for
+// stall is cut off, so that it holds a connection and a user's lock no longer.
+// It also counts the requests that run, for the shutdown to wait for.
+type guard struct {
+	next    http.Handler
+	stall   time.Duration
+	running sync.WaitGroup
+}
+
+// ServeHTTP implements http.Handler.
+func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.running.Add(1)
+	defer g.running.Done()
+	d := &deadlines{rc: http.NewResponseController(w), stall: g.stall}
+	// No deadline of the request before on this connection must hold.
+	d.clear()
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = &stallBody{ReadCloser: r.Body, d: d}
+	}
+	g.next.ServeHTTP(&stallWriter{ResponseWriter: w, d: d}, r)
+	// What is buffered still, and what of the body nobody has read.
+	d.end()
+}
+
+// deadlines moves the deadlines of a connection ahead of its traffic. Errors of
+// connections that know no deadlines (in tests) are no matter.
+type deadlines struct {
+	rc          *http.ResponseController
+	stall       time.Duration
+	read, write time.Time // when they were last moved
+}
+
+// rearm is how much of stall may pass before a deadline is moved again: not
+// every small read must set a timer.
+const rearm = 8
+
+func (d *deadlines) clear() {
+	_ = d.rc.SetReadDeadline(time.Time{})
+	_ = d.rc.SetWriteDeadline(time.Time{})
+}
+
+func (d *deadlines) end() {
+	now := time.Now()
+	_ = d.rc.SetReadDeadline(now.Add(d.stall))
+	_ = d.rc.SetWriteDeadline(now.Add(d.stall))
+}
+
+func (d *deadlines) beforeRead() {
+	if now := time.Now(); now.Sub(d.read) > d.stall/rearm {
+		d.read = now
+		_ = d.rc.SetReadDeadline(now.Add(d.stall))
+	}
+}
+
+// noRead lifts the read deadline when the body has ended: the server goes on
+// reading in the background, to notice a client that goes away, and would take
+// a passed deadline for that.
+func (d *deadlines) noRead() {
+	d.read = time.Time{}
+	_ = d.rc.SetReadDeadline(time.Time{})
+}
+
+func (d *deadlines) beforeWrite() {
+	if now := time.Now(); now.Sub(d.write) > d.stall/rearm {
+		d.write = now
+		_ = d.rc.SetWriteDeadline(now.Add(d.stall))
+	}
+}
+
+type stallBody struct {
+	io.ReadCloser
+	d *deadlines
+}
+
+// Read implements io.Reader.
+func (b *stallBody) Read(p []byte) (int, error) {
+	b.d.beforeRead()
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.d.noRead()
+	}
+	return n, err
+}
+
+type stallWriter struct {
+	http.ResponseWriter
+	d *deadlines
+}
+
+// Write implements io.Writer.
+func (w *stallWriter) Write(p []byte) (int, error) {
+	// A megabyte at a time, for the deadline to be one of progress.
+	const most = 1 << 20
+	written := 0
+	for {
+		part := p[written:]
+		if len(part) > most {
+			part = part[:most]
+		}
+		w.d.beforeWrite()
+		n, err := w.ResponseWriter.Write(part)
+		written += n
+		if err != nil || written >= len(p) {
+			return written, err
+		}
+	}
+}
+
+// Flush implements http.Flusher.
+func (w *stallWriter) Flush() {
+	w.d.beforeWrite()
+	_ = w.d.rc.Flush() // the next write has the error
+}
+
+// Unwrap is for http.ResponseController.
+func (w *stallWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

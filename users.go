@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/ankisyncd/ankisyncd/auth"
+	"github.com/ankisyncd/ankisyncd/config"
+)
+
+// authOptions is what the user store gets of the configuration.
+func authOptions(cfg *config.Config, log *slog.Logger) auth.Options {
+	o := auth.Options{
+		AuthDB:                       config.Abs(cfg.AuthDBPath),
+		SessionDB:                    config.Abs(cfg.SessionDBPath),
+		AllowAnyone:                  cfg.AllowAnyone,
+		AcceptRSKeys:                 cfg.AcceptRSKeys,
+		KeepLegacyHashes:             cfg.KeepLegacyHashes,
+		KeepSessionsOnPasswordChange: cfg.KeepSessionsOnPasswd,
+		MaxDevices:                   cfg.MaxDevices,
+		Log:                          log,
+	}
+	for _, u := range cfg.Users {
+		switch {
+		case u.OnlyIfAbsent: // see createAccounts
+		case u.Hashed:
+			o.StaticUsers = append(o.StaticUsers, auth.StaticUser{Name: u.Name, PHC: string(u.Secret)})
+		default:
+			o.StaticUsers = append(o.StaticUsers, auth.StaticUser{Name: u.Name, Password: string(u.Secret)})
+		}
+	}
+	return o
+}
+
+// createAccounts makes the accounts of the configuration that are to be
+// created if absent (ankisyncd-rs).
+func createAccounts(ctx context.Context, s *auth.Store, cfg *config.Config) error {
+	for _, u := range cfg.Users {
+		if !u.OnlyIfAbsent {
+			continue
+		}
+		if err := s.AddUser(ctx, u.Name, string(u.Secret)); err != nil && !errors.Is(err, auth.ErrUserExists) {
+			return fmt.Errorf("%s: create user %q: %w", u.Source, u.Name, err)
+		}
+	}
+	return nil
+}
+
+// userAdmin is what adduser, deluser, lsuser and passwd do, for all programs
+// that have them. What they write and return is docs/compat.md §4.1.
+type userAdmin struct {
+	cfg    *config.Config
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	// prompt is the format of the question for a password; empty means
+	// passwordPrompt.
+	prompt string
+}
+
+const passwordPrompt = "Enter password for %s: "
+
+// open opens the users; with mustExist it fails with fs.ErrNotExist rather than
+// make a database. One that root makes is given to the owner of its folder.
+func (a *userAdmin) open(ctx context.Context, mustExist bool) (*auth.Store, error) {
+	if a.cfg.AuthDBPath == "" {
+		return nil, fmt.Errorf("there is no user database, as auth_db_path is empty (%s)", a.cfg.Source("auth_db_path"))
+	}
+	o := authOptions(a.cfg, nil)
+	o.MustExist = mustExist
+	_, missing := os.Stat(o.AuthDB)
+	s, err := auth.Open(ctx, o)
+	if err == nil && missing != nil {
+		inheritOwner(filepath.Dir(o.AuthDB), o.AuthDB)
+	}
+	return s, err
+}
+
+// passwords makes the reader of passwords for n users.
+func (a *userAdmin) passwords(n int) func(user string) (string, error) {
+	p := &passwordReader{stdin: a.stdin, stderr: a.stderr, single: n == 1}
+	format := a.prompt
+	if format == "" {
+		format = passwordPrompt
+	}
+	return func(user string) (string, error) { return p.read(fmt.Sprintf(format, user)) }
+}
+
+// add makes users, asking for a password each, and their folders.
+func (a *userAdmin) add(ctx context.Context, names []string) (err error) {
+	if len(names) == 0 {
+		return errors.New("adduser: name a user")
+	}
+	for _, name := range names { // before any question is asked
+		if err := auth.ValidUserName(name); err != nil {
+			return err
+		}
+	}
+	s, err := a.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	password := a.passwords(len(names))
+	for _, name := range names {
+		if has, err := s.HasUser(ctx, name); err != nil || has {
+			return errors.Join(err, existsError(name, has))
+		}
+		secret, err := password(name)
+		if err != nil {
+			return err
+		}
+		if err := s.AddUser(ctx, name, secret); err != nil {
+			if errors.Is(err, auth.ErrUserExists) {
+				return existsError(name, true)
+			}
+			return err
+		}
+		if err := a.makeFolder(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func existsError(name string, has bool) error {
+	if !has {
+		return nil
+	}
+	return fmt.Errorf("user %s exists already", name)
+}
+
+// makeFolder makes a user's folder. Made by root for a server that runs as
+// another user, it is given to the owner of the folder it lies in.
+func (a *userAdmin) makeFolder(name string) error {
+	root := config.Abs(a.cfg.DataRoot)
+	dir := filepath.Join(root, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("user %s is made, but has no folder: %w", name, err)
+	}
+	inheritOwner(root, dir)
+	return nil
+}
+
+// delete deletes users; their folders stay. Unknown ones are passed over.
+func (a *userAdmin) delete(ctx context.Context, names []string) (err error) {
+	if len(names) == 0 {
+		return errors.New("deluser: name a user")
+	}
+	s, err := a.open(ctx, true)
+	if errors.Is(err, fs.ErrNotExist) {
+		for _, name := range names {
+			fmt.Fprintf(a.stderr, "Could not delete user %s: Auth DB %s doesn't exist\n", name, a.cfg.AuthDBPath)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	for _, name := range names {
+		if _, err := s.DeleteUser(ctx, name); err != nil {
+			return staticError(name, err)
+		}
+	}
+	return nil
+}
+
+// staticError names the remedy where a user stands in the environment.
+func staticError(name string, err error) error {
+	if errors.Is(err, auth.ErrStaticUser) {
+		return fmt.Errorf("user %s is set by the environment (SYNC_USER…) and can only be changed there", name)
+	}
+	return err
+}
+
+// list returns the names in byte order.
+func (a *userAdmin) list(ctx context.Context) (names []string, err error) {
+	s, err := a.open(ctx, true)
+	if errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(a.stderr, "Could not list users: Auth DB %s doesn't exist\n", a.cfg.AuthDBPath)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return s.Users(ctx)
+}
+
+// passwd sets new passwords. That a user is unknown is said on standard
+// output, with success, as the originals do.
+func (a *userAdmin) passwd(ctx context.Context, names []string) (err error) {
+	if len(names) == 0 {
+		return errors.New("passwd: name a user")
+	}
+	s, err := a.open(ctx, true)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("could not set a password: Auth DB %s doesn't exist", a.cfg.AuthDBPath)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	password := a.passwords(len(names))
+	for _, name := range names {
+		has, err := s.HasUser(ctx, name)
+		if err != nil {
+			return err
+		}
+		if !has {
+			fmt.Fprintf(a.stdout, "User %s doesn't exist\n", name)
+			continue
+		}
+		secret, err := password(name)
+		if err != nil {
+			return err
+		}
+		if err := s.SetPassword(ctx, name, secret); err != nil {
+			return staticError(name, err)
+		}
+	}
+	return nil
+}
