@@ -3,6 +3,8 @@ package rendering
 import (
 	"strconv"
 	"strings"
+
+	"github.com/ankisyncd/ankisyncd/schema"
 )
 
 // AVTag is a sound or video file to play, or a text to speak: exactly one of
@@ -209,7 +211,7 @@ func (e *avExtractor) play(w *strings.Builder, tag AVTag) {
 }
 
 func (e *avExtractor) sound(w *strings.Builder, name string) {
-	name = decodeEntities(name)
+	name = schema.DecodeEntities(name)
 	e.play(w, AVTag{File: name[strings.LastIndexByte(name, '/')+1:]})
 }
 

@@ -4,8 +4,8 @@
 // docs/scheduling-and-rendering.md §5 and docs/collection-format.md §8, and
 // means to be equal, byte for byte, to the newest desktop client.
 //
-// It is pure: no SQL, no HTTP, no files, no clock, and nothing of ours is
-// imported. It never sanitizes: fields and templates are HTML with scripts in
+// It is pure: no SQL, no HTTP, no files, no clock; of ours it imports only
+// schema. It never sanitizes: fields and templates are HTML with scripts in
 // it, and whoever shows the result must do so in a sandbox.
 //
 // All of it is foreign input, so every pass over it is linear, nothing recurses

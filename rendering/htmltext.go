@@ -1,6 +1,10 @@
 package rendering
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ankisyncd/ankisyncd/schema"
+)
 
 // stripTags removes comments, style and script elements with their content,
 // and every other tag, the way the clients do it: by pattern, not by parsing.
@@ -64,7 +68,7 @@ func afterElement(tagEnd, elementEnd *finder, pos int) int {
 
 // stripHTML is the text filter: no tags, entities decoded, no-break spaces of
 // decoded text as spaces. Media tags leave nothing behind.
-func stripHTML(html string) string { return decodeEntities(stripTags(html)) }
+func stripHTML(html string) string { return schema.DecodeEntities(stripTags(html)) }
 
 // lineBreakTags are the elements whose tags become a space in speech.
 var lineBreakTags = func() map[string]bool {

@@ -66,7 +66,7 @@ func Render(card *Card, o Options) (Output, error) {
 	r.question = true
 	tmpl, question, problem := r.side(front, frontSide)
 	if problem != nil {
-		return failed(problem), r.tooLarge()
+		return failed(problem), nil
 	}
 	if message := r.blank(tmpl, o.Browser); message != "" && !r.budget.spent() {
 		out := Output{Answer: message, Empty: true}
@@ -79,7 +79,7 @@ func Render(card *Card, o Options) (Output, error) {
 	r.question, r.frontSide = false, out.Question
 	_, answer, problem := r.side(back, backSide)
 	if problem != nil {
-		return failed(problem), r.tooLarge()
+		return failed(problem), nil
 	}
 	if err := r.tooLarge(); err != nil {
 		return Output{}, err

@@ -1,0 +1,121 @@
+package rendering
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func BenchmarkRenderBasic(b *testing.B) {
+	card := &Card{
+		Notetype: "Basic", Template: "Card 1", Deck: "Default",
+		Formats: Formats{Front: "{{Front}}", Back: "{{FrontSide}}\n\n<hr id=answer>\n\n{{Back}}{{#Extra}}<p>{{hint:Extra}}</p>{{/Extra}}"},
+		Fields:  []Field{{"Front", "What is the capital of France? [sound:q.mp3]"}, {"Back", "<b>Paris</b>"}, {"Extra", "on the Seine"}},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Render(card, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRenderCloze(b *testing.B) {
+	card := &Card{
+		Notetype: "Cloze", Cloze: true, Template: "Cloze", Deck: "Default",
+		Formats: Formats{Front: "{{cloze:Text}}", Back: "{{cloze:Text}}<br>\n{{Extra}}"},
+		Fields:  []Field{{"Text", strings.Repeat("{{c1::Paris::city}} lies on the {{c2::Seine}}, ", 20)}, {"Extra", ""}},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Render(card, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkGenerate(b *testing.B) {
+	g := NewGenerator(&Notetype{Fields: []string{"Front", "Back"}, Templates: []Formats{{Front: "{{Front}}"}, {Front: "{{Back}}"}}})
+	fields := []string{"front", "back"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(g.Ords(fields, false)) != 2 {
+			b.Fatal("not two cards")
+		}
+	}
+}
+
+// hostile texts make naive scanners look at the rest of the text again and
+// again.
+func hostileTexts() map[string]string {
+	const size = 1 << 19
+	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
+	return map[string]string{
+		"tag openers":       fill("{{"),
+		"sections":          fill("{{#Front}}"),
+		"closers":           fill("}}"),
+		"comments":          fill("<!--"),
+		"tags and comments": fill("{{<!--"),
+		"styles":            fill("<style>"),
+		"scripts":           fill("<script "),
+		"angles":            fill("<"),
+		"images":            fill("<img "),
+		"images and quotes": fill(`<img '><img src=a>`),
+		"image sources":     fill("<img src="),
+		"cloze openers":     fill("{{c1::"),
+		"cloze digits":      fill("{{c1,2,3,4,5,6,7,8,9"),
+		"clozes":            fill("{{c1::x}}"),
+		"nested clozes":     fill(strings.Repeat("{{c1::!", 10) + strings.Repeat("}}", 10)),
+		"mathjax":           fill(`\(`),
+		"mathjax tags":      fill(`\(<`),
+		"ruby":              fill("a["),
+		"ruby lines":        fill("a[\n"),
+		"ruby empty":        fill("[]"),
+		"sounds":            fill("[sound:"),
+		"directives":        fill("[anki:tts "),
+		"directive options": fill("[anki:tts a=b "),
+		"directive quotes":  fill(`[anki:tts a="b `),
+		"directive closers": fill("[anki:tts lang=x][/anki:") + "[/anki:tts]",
+		"directive names":   fill("[anki:a1 ][anki:a2 ][anki:a3 ]") + "[/anki:a]",
+		"latex":             fill("[latex]"),
+		"latex mixed":       fill("[$][$$][latex]") + "[/$]",
+		"entities":          fill("&amp;"),
+		"entity zeros":      fill("&#0000000000000000000000000000000000000000000000000000000065;"),
+		"occlusion":         "{{c1::image-occlusion:rect" + fill(":left=1") + "}}",
+		"occlusion points":  "{{c1::image-occlusion:polygon:points=" + fill("1,2 ") + "}}",
+		"divs":              fill("<div>"),
+		"underscores":       fill(`[sound:_ "_`),
+	}
+}
+
+// TestHostileTime runs everything over half a mebibyte of each hostile text. The
+// limit is loose: linear code needs well under a tenth of it, quadratic code
+// minutes.
+func TestHostileTime(t *testing.T) {
+	const limit = 10 * time.Second
+	for name, text := range hostileTexts() {
+		start := time.Now()
+		card := &Card{
+			Cloze:   true,
+			Formats: Formats{Front: "{{cloze:Front}}{{text:furigana:Front}}{{hint:kana:Front}}{{tts x:Front}}", Back: text},
+			Fields:  []Field{{"Front", text}},
+		}
+		if _, err := Render(card, Options{}); err != nil && err != ErrTooLarge {
+			t.Errorf("%s: %v", name, err)
+		}
+		if tmpl, err := ParseTemplate(text); err == nil {
+			tmpl.Requirements([]string{"Front"})
+			_ = tmpl.String()
+		}
+		LaTeX(text, true)
+		MediaRefs(text)
+		StaticMedia(text, text)
+		StripAV(text)
+		ClozeForTyping(text, 1)
+		if d := time.Since(start); d > limit {
+			t.Errorf("%s took %v", name, d)
+		} else if testing.Verbose() {
+			t.Logf("%-20s %v", name, d.Round(time.Millisecond))
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package rendering
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestMediaRefs(t *testing.T) {
+	for html, want := range map[string][]string{
+		`plain`:                                nil,
+		`<img src="a b.jpg">`:                  {"a b.jpg"},
+		`<IMG class=x SRC='a.jpg' alt="">`:     {"a.jpg"},
+		`<img src=a.jpg>`:                      {"a.jpg"},
+		`<img src=a.jpg width=3>`:              {"a.jpg"},
+		`<img alt="a > b" src="c.jpg">`:        {"c.jpg"},
+		`<img alt="it's" src="c.jpg">`:         {"c.jpg"},
+		`<img alt=">`:                          nil,
+		`<img datasrc="x" src="y">`:            {"y"},
+		`<image src="x"><imgx src="y">`:        nil,
+		`<object data="a.svg"></object>`:       {"a.svg"},
+		`<video><source src=v.mp4></video>`:    {"v.mp4"},
+		`<audio src="x.mp3"><audio src=x.mp3>`: {"x.mp3"},
+		`<img src="a&amp;b.jpg">[sound:c&amp;d.mp3]<img src="https://x/y">`: {"a&b.jpg", "https://x/y", "c&d.mp3"},
+		`[sound:a.mp3][sound:][sound:b`:                                     {"a.mp3"},
+		`<p src="x">`:                                                       nil,
+		`<img src="">`:                                                      nil,
+	} {
+		if got := MediaRefs(html); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", html, got, want)
+		}
+	}
+}
+
+func TestStaticMedia(t *testing.T) {
+	got := StaticMedia(
+		`@import "_a.css"; @import url( "_b.css" ); x{src: url(_c.ttf)} y{src:url( _d.ttf )} .e_f{} "g_h"`,
+		`<img src=_i.png><script src="_j.js"></script>[sound:_k.mp3]<img data=_l.svg > _m '_n.js' "_`,
+		``,
+	)
+	want := []string{"_a.css", "_b.css", "_c.ttf", "_d.ttf", "_i.png", "_j.js", "_k.mp3", "_l.svg", "_n.js"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
