@@ -242,8 +242,10 @@ def record_queues():
             lab.preset("A", new_mix=0, interday_learning_mix=0)
             bury(lab, cases)
             limits(lab, cases)
+        cards = lab.rows()
+        if not fsrs:
             filtered(lab, cases)
-        out.append({"cards": lab.rows(), "cases": cases})
+        out.append({"cards": cards, "cases": cases})
     return out
 
 
@@ -310,10 +312,6 @@ def filtered(lab, cases):
     c = lab.queue("A", "filtered deck as child")
     c["cards"] = lab.rows()
     cases.append(c)
-    lab.col.sched.empty_filtered_deck(lab.decks["A::F"])
-    lab.col.decks.remove([lab.decks.pop("A::F")])
-    # cases that follow would need the cards as they were
-    return
 
 
 def record_session(seed, fsrs, answers=200):
