@@ -87,6 +87,9 @@ func (f *fileKeys) found(ctx context.Context, h keyHash, load func(context.Conte
 
 func (f *fileKeys) lookup(ctx context.Context, hkey string) (*key, error) {
 	h := hashKey(hkey)
+	if k, ok := f.hit(h); ok {
+		return k, nil
+	}
 	return f.found(ctx, h, func(ctx context.Context, tx *sql.Tx) (*key, bool, error) {
 		var user, kind, proof string
 		var seen int64

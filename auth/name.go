@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,6 +11,14 @@ import (
 // MaxUserName is the longest user name in bytes: the longest file name that
 // common file systems take.
 const MaxUserName = 255
+
+// separators are the characters that a file name cannot have.
+var separators = func() string {
+	if runtime.GOOS == "windows" {
+		return "/\x00\\:"
+	}
+	return "/\x00"
+}()
 
 // reserved are names of files of ours that may lie beside the users' folders.
 var reserved = []string{"auth.db", "session.db", "ankisyncd.conf", "ankisyncd.toml", "production.ini"}
@@ -20,7 +29,8 @@ var reserved = []string{"auth.db", "session.db", "ankisyncd.conf", "ankisyncd.to
 // user's folder bears the name, these are refused, with an error that wraps
 // ErrInvalidName:
 //
-//   - the empty name, "." and "..", names with "/", "\" or NUL
+//   - the empty name, "." and "..", names with "/" or NUL, and on Windows, where
+//     they would leave the data root, with "\" or ":"
 //   - more than MaxUserName bytes, and bytes that are not UTF-8 (no client can send them)
 //   - in any case of letters, the names of our own files (auth.db, session.db,
 //     ankisyncd.conf, ankisyncd.toml, production.ini), of their journals
@@ -31,8 +41,8 @@ func ValidUserName(name string) error {
 		return fmt.Errorf("%w: it is empty", ErrInvalidName)
 	case name == "." || name == "..":
 		return fmt.Errorf("%w: %q is a folder of the system", ErrInvalidName, name)
-	case strings.ContainsAny(name, "/\\\x00"):
-		return fmt.Errorf(`%w: %q has a "/", "\" or NUL in it`, ErrInvalidName, name)
+	case strings.ContainsAny(name, separators):
+		return fmt.Errorf("%w: %q has one of %q in it", ErrInvalidName, name, separators)
 	case len(name) > MaxUserName:
 		return fmt.Errorf("%w: it has %d bytes, at most %d can be", ErrInvalidName, len(name), MaxUserName)
 	case !utf8.ValidString(name):

@@ -488,6 +488,7 @@ func TestReplacedFile(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			time.Sleep(statEvery)
 			wantGone(t, s, k)
 			wantUser(t, s, "9efb6c5fb690c2cc99e9dd18f2412e52", "alice")
 			wantGone(t, s, "6fd7d62734fe1531bafe62fe4f4bceba")
@@ -505,6 +506,7 @@ func TestMissingFile(t *testing.T) {
 	if err := os.Rename(o.AuthDB, away); err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(statEvery)
 	for range 2 {
 		if _, err := s.Session(t.Context(), k); !errors.Is(err, fs.ErrNotExist) {
 			t.Fatalf("err = %v, want fs.ErrNotExist", err)

@@ -12,9 +12,17 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/ankisyncd/ankisyncd/sqlite"
 )
+
+// statEvery is how often the fast path asks the file system, too. SQLite's own
+// changes show in the change counter at once; this is for files that somebody
+// replaces, and a stat costs more than all the rest.
+const statEvery = 100 * time.Millisecond
+
+var epoch = time.Now() // for monotonic time in an atomic
 
 // version tells one committed state of a database file from the next.
 //
@@ -32,7 +40,7 @@ func (v version) sameFile(w version) bool { return v.dev == w.dev && v.ino == w.
 
 // table is a database file with a cache of rows read from it. The cache is
 // valid as long as the file's version is the one it was read at; finding that
-// out takes a stat and a four-byte read, no SQL.
+// out takes a four-byte read and now and then a stat, no SQL.
 //
 // The descriptor for that read is kept open as long as the database: closing
 // any descriptor of a file drops all POSIX locks that this process holds on it,
@@ -55,7 +63,8 @@ type table[K comparable, V any] struct {
 	// Guarded by write.
 	known version
 
-	snap atomic.Pointer[snapshot[K, V]]
+	snap    atomic.Pointer[snapshot[K, V]]
+	statted atomic.Int64 // when the file was last found to be the same, since epoch
 }
 
 type snapshot[K comparable, V any] struct {
@@ -202,20 +211,44 @@ func (t *table[K, V]) currentLocked() (version, error) {
 	if err := statVersion(t.path, &v); err != nil {
 		return v, err
 	}
+	var err error
+	v.counter, err = t.counter()
+	return v, err
+}
+
+func (t *table[K, V]) counter() (uint32, error) {
 	var b [4]byte
 	if _, err := t.file.ReadAt(b[:], 24); err != nil && !errors.Is(err, io.EOF) { // EOF: no page written yet
-		return v, err
+		return 0, err
 	}
-	v.counter = binary.BigEndian.Uint32(b[:])
-	return v, nil
+	return binary.BigEndian.Uint32(b[:]), nil
+}
+
+// unchanged reports whether the file is at version v, apart from a
+// replacement in the last statEvery.
+func (t *table[K, V]) unchanged(v version) bool {
+	now := int64(time.Since(epoch))
+	if now-t.statted.Load() >= int64(statEvery) {
+		w, err := t.current()
+		if err != nil || v != w {
+			return false
+		}
+		t.statted.Store(now)
+		return true
+	}
+	t.handle.RLock()
+	defer t.handle.RUnlock()
+	if t.file == nil {
+		return false
+	}
+	n, err := t.counter()
+	return err == nil && n == v.counter
 }
 
 // fresh returns the snapshot of the file's present version.
 func (t *table[K, V]) fresh(ctx context.Context) (*snapshot[K, V], error) {
-	if s := t.snap.Load(); s != nil {
-		if v, err := t.current(); err == nil && v == s.version {
-			return s, nil
-		}
+	if s := t.snap.Load(); s != nil && t.unchanged(s.version) {
+		return s, nil
 	}
 	// Changed, or a writer of ours is in mid-commit: then wait, since it will
 	// have adopted the new version and kept the cache.
@@ -268,6 +301,14 @@ func (t *table[K, V]) catchUp(ctx context.Context) (version, error) {
 	}
 	t.known, err = t.current()
 	return t.known, err
+}
+
+// hit returns a cached row if the cache is valid: get without its costs.
+func (t *table[K, V]) hit(k K) (v V, ok bool) {
+	if s := t.snap.Load(); s != nil && t.unchanged(s.version) {
+		return s.rows.get(k)
+	}
+	return v, false
 }
 
 // get returns the row of a key from the cache or else by load, which runs in a

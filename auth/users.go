@@ -59,6 +59,9 @@ func (t *userTable) q(query string) string { return strings.ReplaceAll(query, "{
 
 // lookup returns a user's row, or ErrNoUser.
 func (t *userTable) lookup(ctx context.Context, name string) (*user, error) {
+	if u, ok := t.hit(name); ok {
+		return u, nil
+	}
 	u, ok, err := t.get(ctx, name, func(ctx context.Context, tx *sql.Tx) (*user, bool, error) {
 		var stored sql.NullString
 		err := tx.QueryRowContext(ctx, t.q(`SELECT hash FROM auth WHERE {user} = ?`), name).Scan(&stored)
