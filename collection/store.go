@@ -119,7 +119,8 @@ func New(root string, o Options) *Store {
 // UserDir returns the folder of a user: his name below the data root, as the
 // Python servers had it. Names that could leave the root are ErrUserName.
 func (s *Store) UserDir(name string) (string, error) {
-	if name == "" || name == "." || name == ".." || len(name) > 255 || strings.ContainsAny(name, "/\\\x00") {
+	// A name that is one element of a path on this system stays in the root.
+	if name == "." || len(name) > 255 || strings.Contains(name, "\x00") || filepath.Base(name) != name || !filepath.IsLocal(name) {
 		return "", ErrUserName
 	}
 	return filepath.Join(s.root, name), nil

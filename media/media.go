@@ -213,7 +213,7 @@ func (s *Store) Stats(ctx context.Context, user string) (Stats, error) {
 
 // userDir returns the folder of a user, whose name must be one path element.
 func (s *Store) userDir(user string) (string, error) {
-	if user == "" || user == "." || user == ".." || strings.ContainsAny(user, "/\\\x00") || !filepath.IsLocal(user) {
+	if user == "." || strings.Contains(user, "\x00") || filepath.Base(user) != user || !filepath.IsLocal(user) {
 		return "", fmt.Errorf("%w: %q", ErrUser, user)
 	}
 	return filepath.Join(s.root, user), nil

@@ -198,7 +198,7 @@ func lieAboutSize(t *testing.T) []byte {
 
 func TestUserNames(t *testing.T) {
 	s, _ := newStore(t, media.Options{})
-	for _, u := range []string{"", ".", "..", "a/b", "../x", "a\\b", "a\x00"} {
+	for _, u := range []string{"", ".", "..", "a/b", "../x", "a\x00"} {
 		if _, err := s.LastUSN(ctx, u); !errors.Is(err, media.ErrUser) {
 			t.Errorf("%q: %v", u, err)
 		}
