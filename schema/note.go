@@ -3,7 +3,6 @@ package schema
 import (
 	"crypto/sha1" //nolint:gosec // the file format's checksum, not a secret
 	"encoding/binary"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -26,28 +25,6 @@ func CleanField(s string) string {
 		}
 		return dropControl(r)
 	}, s)
-}
-
-var (
-	// mediaTag finds a media tag and the file name in src or data, in one of
-	// three groups: in double quotes, in single quotes, or bare, that is from
-	// the first character, even a space, to the next space.
-	mediaTag = regexp.MustCompile(`(?is)<(?:img|audio|video|object|source)\b(?:[^>]|"[^"]+?"|'[^']+?')+?\b(?:src|data)=` +
-		`(?:"([^"]+?)"[^>]*>|'([^']+?)'[^>]*>|([^>]+?)(?: [^>]*)?>)`)
-	// markup finds what has no text of its own: comments, styles and scripts
-	// with their content, and any other tag.
-	markup = regexp.MustCompile(`(?is)<!--.*?-->|<style.*?>.*?</style>|<script.*?>.*?</script>|<.*?>`)
-)
-
-// StripHTML turns a field into the text that is sorted and compared
-// (docs/collection-format.md §7): media tags become their file name between
-// spaces, other markup goes, entities are decoded. Nothing is trimmed.
-func StripHTML(s string) string {
-	if strings.Contains(s, "<") {
-		s = mediaTag.ReplaceAllString(s, " ${1}${2}${3} ")
-		s = markup.ReplaceAllString(s, "")
-	}
-	return DecodeEntities(s)
 }
 
 // DecodeEntities decodes HTML entities and turns no-break spaces into spaces.

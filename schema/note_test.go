@@ -2,10 +2,13 @@ package schema
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -122,6 +125,49 @@ func TestDeckNames(t *testing.T) {
 		if again := NormalizeDeckName(HumanDeckName(got)); again != got {
 			t.Errorf("NormalizeDeckName is not idempotent: %q, then %q", got, again)
 		}
+	}
+}
+
+// What replaceMedia and removeMarkup do, as regular expressions that take their
+// time.
+var (
+	slowMedia = regexp.MustCompile(`(?is)<(?:img|audio|video|object|source)\b(?:[^>]|"[^"]+?"|'[^']+?')+?\b(?:src|data)=` +
+		`(?:"([^"]+?)"[^>]*>|'([^']+?)'[^>]*>|([^>]+?)(?: [^>]*)?>)`)
+	slowMarkup = regexp.MustCompile(`(?is)<!--.*?-->|<style.*?>.*?</style>|<script.*?>.*?</script>|<.*?>`)
+)
+
+func slowStrip(s string) string {
+	return DecodeEntities(slowMarkup.ReplaceAllString(slowMedia.ReplaceAllString(s, " ${1}${2}${3} "), ""))
+}
+
+// TestStripRandomMarkup compares with the regular expressions on texts made of
+// the pieces that matter.
+func TestStripRandomMarkup(t *testing.T) {
+	pieces := []string{
+		"<", ">", `"`, "'", " ", "=", "x", "src=", "data=", "<img", "<IMG ", "<audio ", "<object", "<source ", "<video ", `"a>b"`, "'>'", `""`,
+		"<!--", "-->", "<style", "<style>", "</style>", "<Script>", "</SCRIPT>", "\n", "/", "&amp;", "_src=", "-src=", "<imgs ",
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 60000 {
+		var s string
+		for range 1 + r.IntN(14) {
+			s += pieces[r.IntN(len(pieces))]
+		}
+		if got, want := StripHTML(s), slowStrip(s); got != want {
+			t.Fatalf("StripHTML(%q) = %q, want %q", s, got, want)
+		}
+	}
+}
+
+// A field of 1 MB takes milliseconds, whatever is in it.
+func TestStripIsLinear(t *testing.T) {
+	start := time.Now()
+	for _, piece := range []string{"<style>", "<script ", "<!--", "<img ", `<img "`, `<img src="`, "<img src='\"", `<img a='>" `, "<", "&amp", "&lt;", "&#000"} {
+		StripHTML(strings.Repeat(piece, 1<<20/len(piece)))
+		StripHTML(strings.Repeat(piece, 1<<20/len(piece)) + ">")
+	}
+	if d := time.Since(start); d > 15*time.Second {
+		t.Errorf("24 MB took %v", d)
 	}
 }
 

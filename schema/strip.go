@@ -1,0 +1,228 @@
+package schema
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// StripHTML turns a field into the text that is sorted and compared
+// (docs/collection-format.md §7): media tags become their file name between
+// spaces, other markup goes, entities are decoded. Nothing is trimmed. Its time
+// grows with the length of s only, whatever s holds.
+func StripHTML(s string) string {
+	if strings.Contains(s, "<") {
+		s = removeMarkup(replaceMedia(s))
+	}
+	return DecodeEntities(s)
+}
+
+// removeMarkup removes what has no text of its own: comments, styles and
+// scripts with their content, and any other tag. What is not closed stays.
+func removeMarkup(s string) string {
+	var b strings.Builder
+	m := markup{s: s}
+	from := 0
+	for i := strings.IndexByte(s, '<'); i >= 0; {
+		end := m.end(i)
+		if end < 0 {
+			break // no ">" follows: nothing further is a tag
+		}
+		b.WriteString(s[from:i])
+		from = end
+		next := strings.IndexByte(s[from:], '<')
+		if next < 0 {
+			break
+		}
+		i = from + next
+	}
+	if from == 0 {
+		return s
+	}
+	b.WriteString(s[from:])
+	return b.String()
+}
+
+// markup remembers which ends do not follow any more, so that a text full of
+// beginnings is not searched again for each.
+type markup struct {
+	s                            string
+	noComment, noStyle, noScript bool
+}
+
+// end returns where the markup that begins at i ends, -1 if it does not.
+func (m *markup) end(i int) int {
+	rest := m.s[i:]
+	if !m.noComment && strings.HasPrefix(rest, "<!--") {
+		if n := strings.Index(rest[4:], "-->"); n >= 0 {
+			return i + 4 + n + 3
+		}
+		m.noComment = true
+	}
+	close := strings.IndexByte(rest, '>')
+	if close < 0 {
+		return -1
+	}
+	for _, e := range []struct {
+		open, close string
+		none        *bool
+	}{{"<style", "</style>", &m.noStyle}, {"<script", "</script>", &m.noScript}} {
+		// The opening tag's own ">" is the first after its name.
+		if *e.none || !hasPrefixFold(rest, e.open) {
+			continue
+		}
+		if n := indexFold(rest[close+1:], e.close); n >= 0 {
+			return i + close + 1 + n + len(e.close)
+		}
+		*e.none = true
+	}
+	return i + close + 1
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// indexFold finds needle, which starts with "<".
+func indexFold(s, needle string) int {
+	for i := 0; ; {
+		n := strings.IndexByte(s[i:], needle[0])
+		if n < 0 {
+			return -1
+		}
+		if i += n; hasPrefixFold(s[i:], needle) {
+			return i
+		}
+		i++
+	}
+}
+
+// replaceMedia puts the file name of each media tag between spaces in its
+// place. A media tag is an img, audio, video, object or source with a src or
+// data attribute; attributes before that may have ">" inside quotes.
+func replaceMedia(s string) string {
+	var b strings.Builder
+	last := strings.LastIndexByte(s, '>')
+	if last < 0 {
+		return s
+	}
+	m := mediaFinder{s: s[:last+1]} // where no ">" follows, no tag ends
+	from := 0
+	for i := strings.IndexByte(s, '<'); 0 <= i && i < last; {
+		next := i + 1
+		if name, end, ok := m.match(i); ok {
+			b.WriteString(s[from:i])
+			b.WriteByte(' ')
+			b.WriteString(name)
+			b.WriteByte(' ')
+			from, next = end, end
+		}
+		n := strings.IndexByte(s[next:], '<')
+		if n < 0 {
+			break
+		}
+		i = next + n
+	}
+	if from == 0 {
+		return s
+	}
+	b.WriteString(s[from:])
+	return b.String()
+}
+
+// mediaFinder looks for the file name of media tags. A place where no src or
+// data attribute follows is visited once, for whichever tag.
+type mediaFinder struct {
+	s       string
+	visited []bool
+	jumps   []int
+}
+
+// match tells whether the media tag that begins at i has a file name, and where
+// it ends.
+func (m *mediaFinder) match(i int) (name string, end int, ok bool) {
+	p := i + 1
+	for _, tag := range []string{"img", "audio", "video", "object", "source"} {
+		if hasPrefixFold(m.s[p:], tag) {
+			p += len(tag)
+			ok = true
+			break
+		}
+	}
+	if !ok || m.isWordAt(p) {
+		return "", 0, false
+	}
+	if m.visited == nil {
+		m.visited = make([]bool, len(m.s))
+	}
+	m.jumps = append(m.jumps[:0], p)
+	for len(m.jumps) > 0 {
+		p := m.jumps[len(m.jumps)-1]
+		m.jumps = m.jumps[:len(m.jumps)-1]
+		if name, end, ok := m.run(p); ok {
+			return name, end, true
+		}
+	}
+	return "", 0, false
+}
+
+// run tries every place from p to the next ">". What quotes may hide that ">"
+// is where to go on: the last one first.
+func (m *mediaFinder) run(p int) (name string, end int, ok bool) {
+	s := m.s
+	for ; p < len(s) && s[p] != '>' && !m.visited[p]; p++ {
+		m.visited[p] = true
+		if name, end, ok := m.attribute(p); ok {
+			return name, end, true
+		}
+		if c := s[p]; c == '"' || c == '\'' {
+			if n := strings.IndexByte(s[p+1:], c); n > 0 {
+				m.jumps = append(m.jumps, p+1+n+1)
+			}
+		}
+	}
+	return "", 0, false
+}
+
+// attribute reads src=… or data=… at p, and where its tag ends.
+func (m *mediaFinder) attribute(p int) (name string, end int, ok bool) {
+	v := m.s[p:]
+	switch {
+	case hasPrefixFold(v, "src="):
+		v = v[4:]
+	case hasPrefixFold(v, "data="):
+		v = v[5:]
+	default:
+		return "", 0, false
+	}
+	if r, _ := utf8.DecodeLastRuneInString(m.s[:p]); isWord(r) || v == "" || v[0] == '>' {
+		return "", 0, false
+	}
+	start := len(m.s) - len(v)
+	if q := v[0]; q == '"' || q == '\'' {
+		if n := strings.IndexByte(v[1:], q); n > 0 {
+			if c := strings.IndexByte(v[1+n+1:], '>'); c >= 0 {
+				return v[1 : 1+n], start + 1 + n + 1 + c + 1, true
+			}
+		}
+	}
+	// Bare: from the first character, even a space or a quote, to a space.
+	c := strings.IndexByte(v, '>')
+	if c < 0 {
+		return "", 0, false
+	}
+	name = v[:c]
+	if n := strings.IndexByte(name[1:], ' '); n >= 0 {
+		name = name[:1+n]
+	}
+	return name, start + c + 1, true
+}
+
+func (m *mediaFinder) isWordAt(p int) bool {
+	r, n := utf8.DecodeRuneInString(m.s[p:])
+	return n > 0 && isWord(r)
+}
+
+func isWord(r rune) bool {
+	return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
+}
