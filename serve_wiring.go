@@ -2,28 +2,86 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/ankisyncd/ankisyncd/auth"
+	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/config"
+	"github.com/ankisyncd/ankisyncd/media"
+	ankisync "github.com/ankisyncd/ankisyncd/sync"
 )
+
+const mib = 1 << 20
 
 // buildHandler opens the stores and puts the handler of the sync server on them.
 // closeAll closes them, in the reverse order.
 func buildHandler(ctx context.Context, cfg *config.Config, log *slog.Logger) (h http.Handler, closeAll func() error, err error) {
-	if err := os.MkdirAll(config.Abs(cfg.DataRoot), 0o755); err != nil {
+	root := config.Abs(cfg.DataRoot)
+	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, nil, err
 	}
 	users, err := auth.Open(ctx, authOptions(cfg, log.With(loggerKey, "users")))
 	if err != nil {
 		return nil, nil, err
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "Anki Sync Server")
+	collections := collection.New(root, collectionOptions(cfg, log.With(loggerKey, "collection")))
+	files := media.Open(root, media.Options{
+		MaxFileBytes: int64(cfg.MaxMediaFileMB) * mib,
+		MaxOpen:      cfg.MaxOpenCollections,
+		IdleTimeout:  cfg.CollectionIdleTimeout,
+		Log:          log.With(loggerKey, "media"),
 	})
-	return mux, users.Close, nil
+	server := ankisync.New(ankisync.Options{
+		Auth: users, Collections: collections, Media: files,
+		BaseURL: cfg.BasePath + cfg.BaseURL, MediaURL: cfg.BasePath + cfg.BaseMediaURL,
+		MaxMessageBytes:  int64(cfg.MaxRequestMB) * mib,
+		MaxUploadBytes:   int64(cfg.MaxPayloadMB) * mib,
+		MaxMediaZipBytes: min(int64(cfg.MaxPayloadMB), int64(cfg.MaxMediaFileMB)+32) * mib,
+		TempDir:          root,
+		ClientAddr:       clientAddr(cfg),
+		Log:              log.With(loggerKey, "http"),
+	})
+	closeAll = func() error {
+		return errors.Join(files.Close(), collections.Close(), users.Close())
+	}
+	return rootHandler(cfg.BasePath, server), closeAll, nil
+}
+
+func collectionOptions(cfg *config.Config, log *slog.Logger) collection.Options {
+	keep := cfg.SnapshotKeep
+	if keep == 0 {
+		keep = -1
+	}
+	return collection.Options{
+		MaxUploadBytes: int64(cfg.MaxCollectionMB) * mib,
+		MaxOpen:        cfg.MaxOpenCollections,
+		IdleTimeout:    cfg.CollectionIdleTimeout,
+		SyncTimeout:    cfg.SyncExpiry,
+		Snapshots:      collection.Retention{Keep: keep, MaxAge: cfg.SnapshotMaxAge, MaxBytes: int64(cfg.SnapshotMaxMB) * mib},
+		Log:            log,
+	}
+}
+
+// rootHandler answers what monitors ask, and leaves everything else to the sync
+// server. It is no mux: that would redirect doubled slashes, and a redirected
+// POST does not arrive.
+func rootHandler(basePath string, server *ankisync.Server) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := strings.TrimPrefix(r.URL.Path, strings.TrimSuffix(basePath, "/"))
+		get := r.Method == http.MethodGet || r.Method == http.MethodHead
+		switch {
+		case get && strings.Trim(path, "/") == "":
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			_, _ = io.WriteString(w, "Anki Sync Server")
+		case get && path == "/health":
+			w.WriteHeader(http.StatusOK)
+		default:
+			server.ServeHTTP(w, r)
+		}
+	})
 }

@@ -18,27 +18,26 @@ import (
 // SnapshotDir is the folder, inside a user's, that keeps replaced collections.
 const SnapshotDir = "snapshots"
 
-// Retention says which snapshots are kept. A snapshot is kept if any rule asks
-// for it. The zero value means the defaults.
+// Retention says which snapshots are kept. The newest always is, unless none
+// are made. The zero value means DefaultKeep of any age and size.
 type Retention struct {
-	// Last keeps this many of the newest; 0 means 5, negative none.
-	Last int
-	// Daily keeps the newest of each of the last so many days on which there
-	// was one; 0 means 14, negative none.
-	Daily int
-	// MaxBytes removes the oldest beyond this sum, but never the newest;
-	// 0 means no limit.
+	// Keep is how many are kept at most; 0 means DefaultKeep, negative means
+	// that no snapshots are made of what a user replaces. (The file that an
+	// upgrade of the schema replaces is kept in any case.)
+	Keep int
+	// MaxAge removes older ones; 0 means no limit.
+	MaxAge time.Duration
+	// MaxBytes removes the oldest beyond this sum; 0 means no limit.
 	MaxBytes int64
 }
 
+// DefaultKeep is how many snapshots of each user are kept.
+const DefaultKeep = 5
+
 func (r Retention) withDefaults() Retention {
-	if r.Last == 0 {
-		r.Last = 5
+	if r.Keep == 0 {
+		r.Keep = DefaultKeep
 	}
-	if r.Daily == 0 {
-		r.Daily = 14
-	}
-	r.Last, r.Daily = max(r.Last, 0), max(r.Daily, 0)
 	return r
 }
 
@@ -51,6 +50,9 @@ type Snapshot struct {
 	// Reason is why the file was replaced: "upload", "upgrade", "restore" …
 	Reason string
 }
+
+// reasonUpgrade marks the original of a file that was converted.
+const reasonUpgrade = "upgrade"
 
 const (
 	snapshotTime = "2006-01-02T15-04-05.000Z"
@@ -105,6 +107,9 @@ func (s *Store) Snapshots(name string) ([]Snapshot, error) {
 // open), before it is replaced. Where the file system has hard links it costs
 // no space until the file is replaced.
 func (s *Store) keep(u *user, reason string) error {
+	if s.o.Snapshots.Keep < 0 && reason != reasonUpgrade {
+		return nil
+	}
 	dir := filepath.Join(u.dir, SnapshotDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -131,7 +136,7 @@ func (s *Store) prune(u *user) {
 		s.o.Log.Warn("list snapshots", "user", u.name, "err", err)
 		return
 	}
-	for _, sn := range s.o.Snapshots.expired(all) {
+	for _, sn := range s.o.Snapshots.expired(all, s.o.Now()) {
 		if err := os.Remove(filepath.Join(u.dir, SnapshotDir, sn.ID+snapshotExt)); err != nil {
 			s.o.Log.Warn("remove snapshot", "user", u.name, "snapshot", sn.ID, "err", err)
 		}
@@ -139,28 +144,18 @@ func (s *Store) prune(u *user) {
 }
 
 // expired returns those of all, which are newest first, that may go.
-func (r Retention) expired(all []Snapshot) []Snapshot {
-	var out []Snapshot
+func (r Retention) expired(all []Snapshot, now time.Time) []Snapshot {
 	var sum int64
-	days, lastDay := 0, ""
 	for i, sn := range all {
-		keep := i < r.Last
-		if day := sn.Time.Format(time.DateOnly); day != lastDay {
-			lastDay = day
-			if days++; days <= r.Daily {
-				keep = true
-			}
-		}
 		sum += sn.Bytes
-		if r.MaxBytes > 0 && sum > r.MaxBytes && i > 0 {
-			keep = false
+		if i == 0 {
+			continue
 		}
-		if !keep {
-			out = append(out, sn)
-			sum -= sn.Bytes
+		if i >= r.Keep || r.MaxAge > 0 && now.Sub(sn.Time) > r.MaxAge || r.MaxBytes > 0 && sum > r.MaxBytes {
+			return all[i:]
 		}
 	}
-	return out
+	return nil
 }
 
 // Restore puts a snapshot back in place of the stored collection, which is kept

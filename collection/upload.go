@@ -297,7 +297,7 @@ func (s *Store) upgradeStored(ctx context.Context, u *user) error {
 	if err := checkAndSettle(ctx, tmp); err != nil {
 		return err
 	}
-	if err := s.keep(u, "upgrade"); err != nil {
+	if err := s.keep(u, reasonUpgrade); err != nil {
 		return err
 	}
 	return putInPlace(tmp, u.path())

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -14,35 +13,10 @@ import (
 // responder writes one answer in the dialect of the request.
 type responder struct {
 	http.ResponseWriter
-	rc      *http.ResponseController
-	stall   time.Duration
 	status  int
 	n       int64
 	started bool
 	abort   bool
-}
-
-// guard sets the deadlines of a request: they move on with every byte, so that
-// a large body may take as long as it needs and a silent peer may not.
-func (w *responder) guard(r *http.Request) {
-	if cr, ok := r.Body.(*countingReader); ok {
-		var set time.Time
-		cr.before = func() {
-			if now := time.Now(); now.Sub(set) > w.stall/64 {
-				set = now
-				_ = w.rc.SetReadDeadline(now.Add(w.stall))
-			}
-		}
-	}
-}
-
-// end sends what is buffered while the deadline holds, and then lifts it: the
-// connection may serve other handlers.
-func (w *responder) end() {
-	if !w.abort {
-		_ = w.rc.Flush()
-	}
-	_ = w.rc.SetWriteDeadline(time.Time{})
 }
 
 // WriteHeader remembers the status.
@@ -54,12 +28,11 @@ func (w *responder) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write counts, and gives a peer that takes what it gets more time.
+// Write counts.
 func (w *responder) Write(p []byte) (int, error) {
 	if !w.started {
 		w.WriteHeader(http.StatusOK)
 	}
-	_ = w.rc.SetWriteDeadline(time.Now().Add(w.stall))
 	n, err := w.ResponseWriter.Write(p)
 	w.n += int64(n)
 	return n, err
@@ -127,18 +100,13 @@ var encoder = sync.OnceValue(func() *zstd.Encoder {
 	return e
 })
 
-// countingReader counts the bytes of a request's body and runs before ahead of
-// every read.
+// countingReader counts the bytes of a request's body.
 type countingReader struct {
-	r      io.ReadCloser
-	n      int64
-	before func()
+	r io.ReadCloser
+	n int64
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
-	if c.before != nil {
-		c.before()
-	}
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	return n, err

@@ -20,7 +20,6 @@ import (
 const (
 	DefaultMaxMessageBytes = 100 << 20
 	DefaultMaxUploadBytes  = collection.DefaultMaxUploadBytes
-	DefaultStallTimeout    = 2 * time.Minute
 )
 
 // Options are the settings of a Server. Auth, Collections and Media must be
@@ -43,9 +42,6 @@ type Options struct {
 	// MaxMediaZipBytes limits the body of uploadChanges as it is sent; 0 means
 	// what media.Store.MaxZipBytes says.
 	MaxMediaZipBytes int64
-	// StallTimeout ends a request in which no byte moves for so long; 0 means
-	// DefaultStallTimeout.
-	StallTimeout time.Duration
 	// TempDir is where requests are spooled whose sender is not yet known;
 	// empty means the system's. It should not be a memory disk.
 	TempDir string
@@ -74,7 +70,8 @@ type Observation struct {
 	Err error
 }
 
-// Server is the handler of the sync protocol.
+// Server is the handler of the sync protocol. It sets no deadlines: how long a
+// body may stand still is for the http.Server that it is mounted on to say.
 type Server struct {
 	o        Options
 	steps    map[string]step
@@ -98,9 +95,6 @@ func New(o Options) *Server {
 	}
 	if o.MaxMediaZipBytes == 0 {
 		o.MaxMediaZipBytes = 128 << 20
-	}
-	if o.StallTimeout == 0 {
-		o.StallTimeout = DefaultStallTimeout
 	}
 	if o.ClientAddr == nil {
 		o.ClientAddr = peerAddr
@@ -175,13 +169,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.o.Now()
 	body := &countingReader{r: r.Body}
 	r.Body = body
-	rw := &responder{ResponseWriter: w, rc: http.NewResponseController(w), stall: s.o.StallTimeout}
+	rw := &responder{ResponseWriter: w}
 	c := &call{s: s, r: r, addr: s.o.ClientAddr(r)}
 	err := s.serve(rw, c)
 	if err != nil {
 		rw.fail(c, err)
 	}
-	rw.end()
 	s.report(Observation{
 		Step: c.step.name, User: c.session.User, Client: c.client, Proto: c.proto(), Status: rw.status,
 		In: body.n, Out: rw.n, Dur: s.o.Now().Sub(start), Err: err,
@@ -232,7 +225,6 @@ func (s *Server) serve(w *responder, c *call) (err error) {
 		w.Header().Set("Allow", http.MethodPost)
 		return errMethod
 	}
-	w.guard(c.r)
 	// Old desktop clients do not reopen a connection that was closed while
 	// they waited for their user (docs/protocol.md §10): they get a new one
 	// for each request.
