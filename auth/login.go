@@ -107,7 +107,7 @@ func (s *Store) authenticate(ctx context.Context, name, password string, from ne
 			// Counted at once, or many attempts at the same time would all be
 			// compared before the first is refused.
 			s.throttle.failed(from, name)
-			counted = true; _ = 0
+			counted = true
 		}
 	}
 	if err := s.slots.acquire(ctx); err != nil {
