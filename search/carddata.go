@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"iter"
 	"math"
 	"strconv"
 	"strings"
@@ -28,29 +29,89 @@ func parseCardData(s string) cardData {
 	if s == "" || s == "{}" {
 		return none
 	}
-	var m map[string]json.RawMessage
-	if json.Unmarshal([]byte(s), &m) != nil {
+	if s[0] != '{' || !json.Valid([]byte(s)) {
 		return none
 	}
 	d := none
-	if raw, ok := m["cd"]; ok {
-		// A custom text that is no text spoils the whole, as in the client.
-		if raw[0] != '"' || json.Unmarshal(raw, &d.custom) != nil {
-			return none
+	for key, raw := range members(s) {
+		switch key {
+		case "cd":
+			// A custom text that is no text spoils the whole, as in the client.
+			if raw[0] != '"' || json.Unmarshal([]byte(raw), &d.custom) != nil {
+				return none
+			}
+		case "s":
+			d.stability = float(raw)
+		case "d":
+			d.difficulty = float(raw)
+		case "decay":
+			d.decay = float(raw)
+		case "pos":
+			if n, err := strconv.ParseUint(raw, 10, 32); err == nil {
+				d.pos = int64(n)
+			}
+		case "lrt":
+			if n, err := strconv.ParseInt(raw, 10, 64); err == nil {
+				d.lastReview, d.hasReview = n, true
+			}
 		}
-	}
-	d.stability, d.difficulty, d.decay = float(m["s"]), float(m["d"]), float(m["decay"])
-	if n, err := strconv.ParseUint(string(m["pos"]), 10, 32); err == nil {
-		d.pos = int64(n)
-	}
-	if n, err := strconv.ParseInt(string(m["lrt"]), 10, 64); err == nil {
-		d.lastReview, d.hasReview = n, true
 	}
 	return d
 }
 
-func float(raw json.RawMessage) float32 {
-	f, err := strconv.ParseFloat(string(raw), 64)
+// members goes through a valid JSON object: keys without their quotes (escapes
+// stay), values as they are written.
+func members(s string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		const space = " \t\r\n"
+		s := strings.TrimLeft(s[1:], space)
+		for s[0] == '"' {
+			key := s[:jsonEnd(s)]
+			s = strings.TrimLeft(s[len(key):], space)
+			s = strings.TrimLeft(s[1:], space) // the colon
+			val := s[:jsonEnd(s)]
+			if !yield(key[1:len(key)-1], strings.TrimRight(val, space)) {
+				return
+			}
+			s = strings.TrimLeft(s[len(val):], space+",")
+		}
+	}
+}
+
+// jsonEnd is where the valid JSON value at the start of s ends.
+func jsonEnd(s string) int {
+	depth, inText := 0, false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case inText:
+			if c == '\\' {
+				i++
+			} else if c == '"' {
+				inText = false
+				if depth == 0 {
+					return i + 1
+				}
+			}
+		case c == '"':
+			inText = true
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			if depth == 0 {
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case c == ',' && depth == 0:
+			return i
+		}
+	}
+	return len(s)
+}
+
+func float(raw string) float32 {
+	f, err := strconv.ParseFloat(raw, 64)
 	if err != nil {
 		return noNumber
 	}

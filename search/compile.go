@@ -95,14 +95,19 @@ const (
 // not come from Parse.
 func Compile(ctx context.Context, n Node, c Catalog, o Options) (Statement, error) {
 	b := &builder{ctx: ctx, catalog: c, opts: o, tables: n.needs()}
-	if o.Items == Cards {
-		b.tables |= cardsTable
-	} else {
+	viaNotes := o.Items == Cards && b.tables == notesTable
+	switch {
+	case o.Items == Notes:
 		b.tables |= notesTable
+	case !viaNotes:
+		b.tables |= cardsTable
 	}
 	cond, err := n.sql(b)
 	if err != nil {
 		return Statement{}, err
+	}
+	if viaNotes { // look at a note once, not once a card
+		cond, b.tables = "c.nid IN (SELECT n.id FROM notes n WHERE "+cond+")", cardsTable
 	}
 	var s string
 	switch {
@@ -134,7 +139,8 @@ type builder struct {
 	args      []any
 	size      int // bytes of the conditions so far
 	notetypes []NotetypeInfo
-	known     bool // notetypes were asked for
+	known     bool            // notetypes were asked for
+	included  []notetypeGroup // what plain searches look at; nil is all fields of all
 }
 
 // arg binds a value and returns its placeholder.
@@ -174,6 +180,9 @@ func (b *builder) allNotetypes() ([]NotetypeInfo, error) {
 		return nil, fmt.Errorf("notetypes of a search: %w", err)
 	}
 	b.notetypes, b.known = l, true
+	if anyExcluded(l) {
+		b.included = includedFields(l)
+	}
 	return l, nil
 }
 
@@ -197,7 +206,7 @@ func (b *builder) nodes(op string, l []Node) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if b.size += len(s); b.size > 16*maxSQLBytes {
+		if b.size += len(s); b.size > 16*maxSQLBytes || len(b.args) > maxArgs {
 			return "", ErrTooComplex
 		}
 		conds[i] = s

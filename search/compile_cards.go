@@ -122,9 +122,9 @@ func (n Added) sql(b *builder) (string, error) {
 
 func (n Introduced) sql(b *builder) (string, error) {
 	from := b.arg(b.cutoff(int64(n.Days)) * 1000)
-	// The second half follows from the first; it leaves few cards to look at.
-	return "(coalesce((SELECT min(id) FROM revlog WHERE cid = c.id AND ease != 0) > " + from + ", false)" +
-		" AND c.id IN (SELECT cid FROM revlog WHERE id > " + from + "))", nil
+	// The first half follows from the second; it leaves few cards to look at.
+	return "(c.id IN (SELECT cid FROM revlog WHERE id > " + from + ")" +
+		" AND coalesce((SELECT min(id) FROM revlog WHERE cid = c.id AND ease != 0) > " + from + ", false))", nil
 }
 
 func (n Rated) sql(b *builder) (string, error) { return b.rated(">", -int64(n.Days), n.Button) }

@@ -62,6 +62,9 @@ func (n Tag) sql(b *builder) (string, error) {
 	if n.Mode == MatchNoAccents {
 		pattern, column = withoutCombining(pattern), textColumn("n.tags", dropCombining)
 	}
+	if !isGlob(pattern) {
+		return "search_tag(" + b.arg(literal(pattern)) + ", " + column + ")", nil
+	}
 	arg, err := b.regexpArg("(?i)" + tagRegexp(pattern))
 	return "search_regexp(" + arg + ", " + column + ")", err
 }
@@ -112,29 +115,21 @@ func (b *builder) likeText(pattern string, bits int) (string, error) {
 	}
 	pattern = "%" + pattern + "%"
 	flds, sfld := textColumn("n.flds", bits), textColumn("cast(n.sfld AS text)", bits)
-	types, err := b.allNotetypes()
-	if err != nil {
+	if _, err := b.allNotetypes(); err != nil {
 		return "", err
 	}
-	if !anyExcluded(types) {
-		arg := b.arg(pattern)
-		return "(" + like(sfld, arg) + " OR " + like(flds, arg) + ")", nil
-	}
 	whole := b.arg(pattern)
-	groups := group(types, func(t NotetypeInfo) (string, []int) {
-		key := "+"
-		if t.SortField < len(t.Fields) && t.Fields[t.SortField].Excluded {
-			key = "-"
-		}
-		return key, fieldsWhere(t, func(f FieldInfo) bool { return !f.Excluded })
-	})
+	if b.included == nil {
+		return "(" + like(sfld, whole) + " OR " + like(flds, whole) + ")", nil
+	}
+	groups := b.included
 	conds := make([]string, 0, len(groups))
 	for _, g := range groups {
 		var alts []string
 		for _, p := range fieldPatterns(pattern, g.total, g.fields, true) {
 			alts = append(alts, like(flds, b.arg(p)))
 		}
-		if g.key == "+" {
+		if g.key == sortFieldToo {
 			alts = append(alts, like(sfld, whole))
 		}
 		conds = append(conds, "(n.mid IN "+b.idList(g.ids)+" AND "+join("OR", alts)+")")
@@ -154,16 +149,13 @@ func (b *builder) regexpText(re string, noAccents bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	types, err := b.allNotetypes()
-	if err != nil {
+	if _, err := b.allNotetypes(); err != nil {
 		return "", err
 	}
-	if !anyExcluded(types) {
+	if b.included == nil {
 		return "search_regexp(" + arg + ", " + flds + ")", nil
 	}
-	groups := group(types, func(t NotetypeInfo) (string, []int) {
-		return "", fieldsWhere(t, func(f FieldInfo) bool { return !f.Excluded })
-	})
+	groups := b.included
 	conds := make([]string, 0, len(groups))
 	for _, g := range groups {
 		cond := "search_regexp(" + arg + ", " + flds + ")"
@@ -244,6 +236,22 @@ func anyExcluded(types []NotetypeInfo) bool {
 		}
 	}
 	return false
+}
+
+// sortFieldToo marks notetypes whose sort field is not excluded.
+const sortFieldToo = "+"
+
+// includedFields are the fields that plain searches look at. The list is not
+// nil, even if there are none.
+func includedFields(types []NotetypeInfo) []notetypeGroup {
+	groups := group(types, func(t NotetypeInfo) (string, []int) {
+		key := sortFieldToo
+		if t.SortField < len(t.Fields) && t.Fields[t.SortField].Excluded {
+			key = "-"
+		}
+		return key, fieldsWhere(t, func(f FieldInfo) bool { return !f.Excluded })
+	})
+	return append([]notetypeGroup{}, groups...)
 }
 
 func fieldsWhere(t NotetypeInfo, ok func(FieldInfo) bool) []int {

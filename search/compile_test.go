@@ -89,7 +89,7 @@ func compile(tb testing.TB, q string, c search.Catalog, o search.Options) (searc
 // did: and sc: keep together what belongs together, other than in the client.
 func TestDeviations(t *testing.T) {
 	db := openCollection(t, "rich")
-	all, err := ids(t.Context(), db, search.Statement{SQL: "SELECT id FROM cards"})
+	all, err := ids(t.Context(), db, search.Statement{SQL: "SELECT id FROM cards ORDER BY id"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,9 @@ func TestBounds(t *testing.T) {
 		"notetypes": {"a F1*:b re:x", many},
 		"too many":  {strings.Repeat("a *1*:b ", 200), many},
 	} {
+		start := time.Now()
 		st, err := compile(t, c.q, c.cat, search.Options{})
+		t.Logf("%s: compiled in %v to %d bytes", name, time.Since(start), len(st.SQL))
 		if errors.Is(err, search.ErrTooComplex) && name == "too many" {
 			continue
 		}
@@ -173,9 +175,11 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		start = time.Now()
 		if _, err := ids(t.Context(), db, st); err != nil {
 			t.Errorf("%s: %.200v", name, err)
 		}
+		t.Logf("%s: ran in %v", name, time.Since(start))
 	}
 }
 
@@ -186,7 +190,7 @@ func TestWildcardsAreNotSlow(t *testing.T) {
 		t.Fatal(err)
 	}
 	stars := strings.Repeat("*a", 1000) + "b"
-	for _, q := range []string{stars, "nc:" + stars, "Front:" + stars, "*:" + stars[:200], "w:" + stars[:200], "tag:" + stars[:200]} {
+	for _, q := range []string{stars, "nc:" + stars, "Front:" + stars, "*:" + stars[len(stars)-201:], "w:" + stars[len(stars)-201:], "tag:" + stars[len(stars)-201:]} {
 		st, err := compile(t, q, fixedCatalog{types: someCatalog().types[:2]}, search.Options{Items: search.Notes})
 		if err != nil {
 			t.Fatal(err)

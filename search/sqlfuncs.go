@@ -15,6 +15,7 @@ func init() {
 	sqlite.RegisterFunc("search_regexp", 2, sqlRegexp)
 	sqlite.RegisterFunc("search_regexp_fields", 3, sqlRegexpFields)
 	sqlite.RegisterFunc("search_regexp_tags", 2, sqlRegexpTags)
+	sqlite.RegisterFunc("search_tag", 2, sqlTag)
 	sqlite.RegisterFunc("search_text", 2, sqlText)
 	sqlite.RegisterFunc("search_first_field", 1, sqlFirstField)
 	sqlite.RegisterFunc("search_custom_data", 2, sqlCustomData)
@@ -94,6 +95,20 @@ func sqlRegexpTags(a []driver.Value) (any, error) {
 	}
 	for tag := range strings.SplitSeq(text(a[1]), " ") {
 		if m.match(tag) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// search_tag(tag, tags): is the tag, or one below it, among the tags?
+func sqlTag(a []driver.Value) (any, error) {
+	want := text(a[0])
+	if want == "" {
+		return false, nil
+	}
+	for tag := range strings.SplitSeq(text(a[1]), " ") {
+		if rest, ok := cutPrefixFold(tag, want); ok && (rest == "" || strings.HasPrefix(rest, "::")) {
 			return true, nil
 		}
 	}

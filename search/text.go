@@ -121,6 +121,32 @@ func deckRegexp(glob string) string {
 	return "^" + schema.NormalizeDeckName(globRegexp(glob, ".")) + "($|\x1f)"
 }
 
+// cutPrefixFold is strings.CutPrefix under simple case folding, which is what
+// case-insensitive regular expressions use.
+func cutPrefixFold(s, prefix string) (rest string, ok bool) {
+	for len(prefix) > 0 {
+		if s == "" {
+			return "", false
+		}
+		a, n := utf8.DecodeRuneInString(s)
+		b, m := utf8.DecodeRuneInString(prefix)
+		if a != b && !equalFold(a, b) {
+			return "", false
+		}
+		s, prefix = s[n:], prefix[m:]
+	}
+	return s, true
+}
+
+func equalFold(a, b rune) bool {
+	for r := unicode.SimpleFold(a); r != a; r = unicode.SimpleFold(r) {
+		if r == b {
+			return true
+		}
+	}
+	return false
+}
+
 // baseLetters are letters that do not decompose but are taken for plain ones.
 var baseLetters = map[rune]string{
 	'€': "E", 'Æ': "AE", 'Ð': "D", 'Ø': "O", 'Þ': "TH", 'ß': "s", 'æ': "ae", 'ð': "d", 'ø': "o", 'þ': "th",
