@@ -233,6 +233,7 @@ func (h *handle) commit(ctx context.Context, g *stager) (keep bool, err error) {
 		}
 	}
 	g.discard()
+	h.batch++
 	return true, h.perform(b.ops)
 }
 

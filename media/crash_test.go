@@ -57,7 +57,8 @@ func killer(n int) func(string) error {
 
 func childStep() {
 	n, _ := strconv.Atoi(os.Getenv("MEDIA_TEST_N"))
-	s := media.Open(os.Getenv("MEDIA_TEST_ROOT"), media.Options{})
+	delay, _ := time.ParseDuration(os.Getenv("MEDIA_TEST_DELAY"))
+	s := media.Open(os.Getenv("MEDIA_TEST_ROOT"), media.Options{SyncDelay: delay})
 	s.SetHook(killer(n))
 	err := crashScenario(os.Getenv("MEDIA_TEST_SCENARIO"), s)
 	if err = errors.Join(err, s.Close()); err != nil {
@@ -115,14 +116,18 @@ func prepare(t *testing.T, scenario, root string) (folder string) {
 // TestKilledAtEachStep kills at the first step, the second, … until a run
 // comes to its end.
 func TestKilledAtEachStep(t *testing.T) {
-	for _, scenario := range []string{"apply", "forget", "official-killed", "dsnopek", "240-stopped"} {
-		t.Run(scenario, func(t *testing.T) {
+	for _, scenario := range []string{"apply", "apply strictly", "forget", "official-killed", "dsnopek", "240-stopped"} {
+		delay := "1h"
+		if what, strictly := strings.CutSuffix(scenario, " strictly"); strictly {
+			scenario, delay = what, "-1s"
+		}
+		t.Run(scenario+delay, func(t *testing.T) {
 			var steps []string
 			for n := 1; ; n++ {
 				root := t.TempDir()
 				folder := prepare(t, scenario, root)
 				cmd := exec.Command(os.Args[0])
-				cmd.Env = append(os.Environ(), "MEDIA_TEST_CHILD=step", "MEDIA_TEST_N="+strconv.Itoa(n), "MEDIA_TEST_ROOT="+root, "MEDIA_TEST_SCENARIO="+scenario)
+				cmd.Env = append(os.Environ(), "MEDIA_TEST_CHILD=step", "MEDIA_TEST_N="+strconv.Itoa(n), "MEDIA_TEST_ROOT="+root, "MEDIA_TEST_SCENARIO="+scenario, "MEDIA_TEST_DELAY="+delay)
 				var out bytes.Buffer
 				cmd.Stderr = &out
 				err := cmd.Run()
@@ -253,7 +258,7 @@ func TestFailures(t *testing.T) {
 	for n, fired := 1, true; fired; n++ {
 		left := n
 		fired = false
-		failOnce(t, func(step string) error {
+		failOnce(t, time.Duration(n%2*2-1), func(step string) error {
 			if !seen[step] {
 				seen[step] = true
 				kinds = append(kinds, step)
@@ -266,7 +271,7 @@ func TestFailures(t *testing.T) {
 		})
 	}
 	for _, kind := range kinds {
-		failOnce(t, func(step string) error {
+		failOnce(t, -1, func(step string) error {
 			if step == kind {
 				return boom
 			}
@@ -276,11 +281,11 @@ func TestFailures(t *testing.T) {
 	t.Log(kinds)
 }
 
-func failOnce(t *testing.T, hook func(string) error) {
+func failOnce(t *testing.T, delay time.Duration, hook func(string) error) {
 	t.Helper()
 	root := t.TempDir()
 	folder := prepare(t, "apply", root)
-	s := media.Open(root, media.Options{})
+	s := media.Open(root, media.Options{SyncDelay: delay * time.Hour})
 	defer s.Close()
 	s.SetHook(hook)
 	_, _, err := apply(s, makeZip(t, zip.Deflate, crashZip...))
@@ -302,4 +307,108 @@ func failOnce(t *testing.T, hook func(string) error) {
 		t.Error(d)
 	}
 	agree(t, s, folder)
+}
+
+// TestPowerLoss opens what a loss of power may leave: the folder as it was
+// while a store worked in it, with the newest files or transactions damaged.
+func TestPowerLoss(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damage func(dir string) error
+		lost   []string // names the server must not know any more
+		usn    int32    // without the gap
+	}{
+		{"nothing lost", func(string) error { return nil }, nil, 6},
+		{"new file empty", func(d string) error { return os.Truncate(filepath.Join(d, "collection.media", "new"), 0) }, []string{"new"}, 6},
+		{"new file missing", func(d string) error { return os.Remove(filepath.Join(d, "collection.media", "new")) }, []string{"new"}, 6},
+		{"zeros in a replaced file", func(d string) error {
+			return os.WriteFile(filepath.Join(d, "collection.media", "replaced"), make([]byte, 6), 0o600)
+		}, []string{"replaced"}, 6},
+		{"last zip cut", func(d string) error {
+			p := filepath.Join(d, "collection.media.server.db-wal")
+			fi, err := os.Stat(p)
+			return errors.Join(err, os.Truncate(p, fi.Size()-100))
+		}, []string{"last"}, 5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, root := newStore(t, media.Options{SyncDelay: time.Hour})
+			mustApply(t, s, entry{"kept", "kept"}, entry{"replaced", "old"})
+			if err := s.Evict(user); err != nil {
+				t.Fatal(err)
+			}
+			mustApply(t, s, entry{"new", "new"}, entry{"replaced", "latest"}, entry{"kept2", "kept2"})
+			mustApply(t, s, entry{"last", "last"})
+			crashed := t.TempDir()
+			copyTree(t, root, crashed)
+			dir := filepath.Join(crashed, user)
+			if err := c.damage(dir); err != nil {
+				t.Fatal(err)
+			}
+			s2 := media.Open(crashed, media.Options{})
+			defer s2.Close()
+			s2.SetBoot("another start of the machine")
+			if usn, err := s2.LastUSN(ctx, user); usn != c.usn+10000 || err != nil {
+				t.Errorf("usn %d, %v: devices may not notice", usn, err)
+			}
+			list := rows(t, s2, user)
+			if len(list) == 0 || list[len(list)-1].USN != c.usn+10000 {
+				t.Error(list)
+			}
+			got := alive(list)
+			for _, n := range c.lost {
+				if _, ok := got[n]; ok {
+					t.Errorf("%s is still known", n)
+				}
+			}
+			if len(got) != 5-len(c.lost) {
+				t.Error(got)
+			}
+			// The devices send what is missing.
+			mustApply(t, s2, entry{"kept", "kept"}, entry{"kept2", "kept2"}, entry{"new", "new"}, entry{"replaced", "latest"}, entry{"last", "last"})
+			agree(t, s2, filepath.Join(dir, "collection.media"))
+			if err := s2.Close(); err != nil {
+				t.Error(err)
+			}
+			// Closed cleanly: another start of the machine means nothing.
+			s3 := media.Open(crashed, media.Options{})
+			defer s3.Close()
+			s3.SetBoot("a third")
+			if usn, err := s3.LastUSN(ctx, user); usn != c.usn+10000+int32(len(c.lost)) || err != nil {
+				t.Error(usn, err)
+			}
+		})
+	}
+}
+
+// TestFlush waits for what has been written to be synced, and finds that the
+// journal is dropped then.
+func TestFlush(t *testing.T) {
+	s, root := newStore(t, media.Options{SyncDelay: 10 * time.Millisecond})
+	done := make(chan string, 100)
+	s.SetHook(func(step string) error {
+		if strings.HasPrefix(step, "sync") {
+			done <- step
+		}
+		return nil
+	})
+	mustApply(t, s, entry{"a", "a"}, entry{"b", "b"})
+	for _, want := range []string{"sync file", "sync file", "sync folder"} {
+		select {
+		case got := <-done:
+			if got != want {
+				t.Error(got)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("not synced")
+		}
+	}
+	time.Sleep(50 * time.Millisecond)
+	mustApply(t, s, entry{"c", "c"})
+	if err := s.Evict(user); err != nil {
+		t.Fatal(err)
+	}
+	db := filepath.Join(root, user, "collection.media.server.db")
+	if got := query(t, db, `SELECT count(*) || (SELECT boot FROM ankisyncd_meta) FROM ankisyncd_journal`); got != "0" {
+		t.Error(got)
+	}
 }

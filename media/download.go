@@ -94,7 +94,7 @@ func (h *handle) collect(ctx context.Context, d *Download, names []string) error
 		lost = append(lost, r)
 	}
 	if len(lost) > 0 {
-		if err := h.forget(ctx, lost); err != nil {
+		if err := h.forget(ctx, lost, 1); err != nil {
 			return err
 		}
 		return fmt.Errorf("%w (any more): %.80q", ErrConflict, lost[0].name)
@@ -161,10 +161,11 @@ func (h *handle) note(ctx context.Context, good []goodFile) {
 
 // forget drops the rows of files that are lost here. A row "deleted" would
 // make every device delete its good copy, so the rows go without a trace, and
-// the newest other row is announced once more under a new usn: it changes
+// the newest other row is announced once more under a new usn, step above the
+// last one: it changes
 // nothing for a device that has it, but makes each look. One that has a lost
 // file finds that the counts differ, compares everything, and sends it.
-func (h *handle) forget(ctx context.Context, lost []*row) error {
+func (h *handle) forget(ctx context.Context, lost []*row, step int64) error {
 	return h.tx(ctx, func(tx *sql.Tx, c *counts) error {
 		ctx := context.WithoutCancel(ctx)
 		gone := map[string]bool{}
@@ -180,7 +181,7 @@ func (h *handle) forget(ctx context.Context, lost []*row) error {
 			}
 			c.files--
 		}
-		c.last++
+		c.last += step
 		var name string
 		var usn int64
 		err := tx.QueryRowContext(ctx, `SELECT fname, usn FROM media ORDER BY usn DESC, fname DESC LIMIT 1`).Scan(&name, &usn)

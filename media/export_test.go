@@ -3,6 +3,9 @@ package media
 // SetHook makes s call f at each step that touches the disk.
 func (s *Store) SetHook(f func(step string) error) { s.hook = f }
 
+// SetBoot makes s believe that it runs after another start of the machine.
+func (s *Store) SetBoot(id string) { s.boot = id }
+
 // IsOpen reports whether the user's database is open.
 func (s *Store) IsOpen(user string) bool {
 	s.mu.Lock()

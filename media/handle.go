@@ -39,7 +39,8 @@ CREATE TABLE IF NOT EXISTS ankisyncd_journal (
     disk TEXT NOT NULL PRIMARY KEY,
     fname TEXT NOT NULL,
     usn INT NOT NULL,
-    tmp TEXT -- null if the file is to be removed
+    tmp TEXT, -- null if the file is to be removed
+    batch INT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ankisyncd_meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -48,7 +49,8 @@ CREATE TABLE IF NOT EXISTS ankisyncd_meta (
     last_usn INT NOT NULL,
     max_usn INT NOT NULL,
     files INT NOT NULL,
-    source TEXT NOT NULL
+    source TEXT NOT NULL,
+    boot TEXT NOT NULL -- empty if closed cleanly
 );`
 
 const metaVersion = 1
@@ -70,9 +72,16 @@ type handle struct {
 	last, files int64
 	source      string // fingerprint of the media.db last taken over
 
+	boot     string          // what ankisyncd_meta is to say while it is open
+	lastBoot string          // what it said when it was opened
+	batch    int64           // of the last transaction with a journal
+	flushed  int64           // batches up to this one are durable
+	cleared  int64           // and up to this one no longer in the journal
+	unsynced map[string]bool // files put in place and not synced, by name on disk
+	unsafe   bool            // something has been written that is not synced
+	relaxed  bool            // commits are not synced
+
 	pending bool // the journal has work that is not done
-	dirty   bool // the folder has renames that are not synced
-	journal bool // the journal table is not empty
 	broken  bool // the database is in an unknown state: close it
 }
 
@@ -92,7 +101,7 @@ func openHandle(ctx context.Context, s *Store, dir string, create bool) (*handle
 	} else if err != nil {
 		return nil, err
 	}
-	h := &handle{s: s, dir: dir}
+	h := &handle{s: s, dir: dir, boot: s.boot, unsynced: map[string]bool{}}
 	if err := h.open(ctx); err != nil {
 		h.abandon()
 		return nil, dbError("open media db", err)
@@ -137,6 +146,9 @@ func (h *handle) open(ctx context.Context) error {
 	if err := h.cleanStaging(ctx); err != nil {
 		return err
 	}
+	if err := h.recover(ctx); err != nil {
+		return err
+	}
 	return h.takeOverAgain(ctx)
 }
 
@@ -157,8 +169,8 @@ func (h *handle) check(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	var version, maxUSN int64
-	err := tx.QueryRowContext(ctx, `SELECT version, folder, last_usn, max_usn, files, source FROM ankisyncd_meta`).
-		Scan(&version, &h.name, &h.last, &maxUSN, &h.files, &h.source)
+	err := tx.QueryRowContext(ctx, `SELECT version, folder, last_usn, max_usn, files, source, boot FROM ankisyncd_meta`).
+		Scan(&version, &h.name, &h.last, &maxUSN, &h.files, &h.source, &h.lastBoot)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		h.name = folderNative
@@ -182,27 +194,28 @@ func (h *handle) check(ctx context.Context, tx *sql.Tx) error {
 type counts struct{ last, files int64 }
 
 func (h *handle) writeMeta(ctx context.Context, tx *sql.Tx, c counts) error {
-	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO ankisyncd_meta (id, version, folder, last_usn, max_usn, files, source)
-		VALUES (1, ?, ?, ?, (SELECT coalesce(max(usn), 0) FROM media), ?, ?)`, metaVersion, h.name, c.last, c.files, h.source)
+	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO ankisyncd_meta (id, version, folder, last_usn, max_usn, files, source, boot)
+		VALUES (1, ?, ?, ?, (SELECT coalesce(max(usn), 0) FROM media), ?, ?, ?)`, metaVersion, h.name, c.last, c.files, h.source, h.boot)
 	return err
 }
 
 // tx runs f in a transaction that also writes the counts as f leaves them. The
-// journal of the transaction before is dropped in it; so what that one renamed
-// is made durable first.
+// parts of the journal that have become durable meanwhile are dropped in it.
 func (h *handle) tx(ctx context.Context, f func(tx *sql.Tx, c *counts) error) error {
 	ctx = context.WithoutCancel(ctx) // short, and half a commit helps nobody
-	if err := h.syncFolder(); err != nil {
-		return err
+	if h.s.o.SyncDelay < 0 && h.unsafe {
+		if err := h.sync(); err != nil {
+			return err
+		}
 	}
 	tx, err := h.db.BeginTx(ctx, nil)
 	if err != nil {
 		return dbError("begin", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // no effect after Commit; otherwise the error in hand says more
-	c := counts{h.last, h.files}
-	if h.journal {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM ankisyncd_journal`); err != nil {
+	c, flushed := counts{h.last, h.files}, h.flushed
+	if flushed > h.cleared {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM ankisyncd_journal WHERE batch <= ?`, flushed); err != nil {
 			return err
 		}
 	}
@@ -221,9 +234,9 @@ func (h *handle) tx(ctx context.Context, f func(tx *sql.Tx, c *counts) error) er
 		h.broken = true
 		return fmt.Errorf("commit: %w", err)
 	}
-	h.last, h.files, h.journal = c.last, c.files, false
+	h.last, h.files, h.cleared, h.unsafe = c.last, c.files, flushed, true
 	_ = h.s.at("committed") // too late for an error
-	return nil
+	return h.relax(ctx)
 }
 
 // openFolder opens the media folder, making it if create says so.
@@ -267,8 +280,6 @@ func (h *handle) openStaging() error {
 	case errors.Is(err, fs.ErrExist):
 	case err != nil:
 		return fmt.Errorf("make folder for incoming files: %w", err)
-	default:
-		h.dirty = true
 	}
 	fi, err := h.root.Lstat(stagingDir)
 	if err != nil {
@@ -285,12 +296,16 @@ func (h *handle) openStaging() error {
 // close finishes the journal and closes everything.
 func (h *handle) close() error {
 	var err error
-	if h.journal && !h.pending && !h.broken {
-		// The journal is harmless, but whoever puts a file into the folder by
-		// hand meanwhile should not see it removed again. The checkpoint that
-		// closing does syncs this write.
-		if err = h.syncFolder(); err == nil {
-			_, err = h.db.Exec(`PRAGMA synchronous=normal; DELETE FROM ankisyncd_journal`)
+	if !h.pending && !h.broken {
+		if h.unsafe {
+			err = h.sync()
+		}
+		// What the journal says would do no harm again, but whoever puts a file
+		// into the folder by hand meanwhile should not see it removed. The
+		// checkpoint that closing does syncs this write.
+		if err == nil && h.db != nil {
+			_, err = h.db.Exec(`PRAGMA synchronous=normal; BEGIN IMMEDIATE; DELETE FROM ankisyncd_journal;
+				UPDATE ankisyncd_meta SET boot = '' WHERE boot <> ''; COMMIT`)
 		}
 	}
 	if h.root != nil && !h.pending {

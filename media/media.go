@@ -81,6 +81,11 @@ type Options struct {
 	MaxOpen int
 	// IdleTimeout is how long an unused database stays open; 0 means a minute.
 	IdleTimeout time.Duration
+	// SyncDelay is how long an accepted upload may be in the operating
+	// system's memory only, where a loss of power destroys it; 0 means a
+	// second. Negative syncs each upload before it is answered. See journal.go
+	// for what is at stake.
+	SyncDelay time.Duration
 	// BusyTimeout is how long to wait for another process that holds a
 	// database before ErrBusy; 0 means two seconds.
 	BusyTimeout time.Duration
@@ -99,6 +104,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.IdleTimeout <= 0 {
 		o.IdleTimeout = time.Minute
+	}
+	if o.SyncDelay == 0 {
+		o.SyncDelay = time.Second
 	}
 	if o.BusyTimeout <= 0 {
 		o.BusyTimeout = 2 * time.Second

@@ -22,6 +22,9 @@ type Store struct {
 	timer  *time.Timer
 	closed bool
 
+	// boot tells this run of the machine from others; see bootID.
+	boot string
+
 	// hook is called at each step that touches the disk; tests make it fail
 	// or kill the process there.
 	hook func(step string) error
@@ -35,6 +38,7 @@ type entry struct {
 	user, dir string
 	lock      chan struct{} // holds one token while somebody works on h
 	h         *handle       // nil while closed; guarded by lock
+	flush     *time.Timer   // set while a flush is to come; guarded by lock
 
 	// Guarded by Store.mu.
 	refs int
@@ -51,7 +55,7 @@ type cache struct {
 }
 
 func newStore(root string, o Options) *Store {
-	return &Store{root: root, o: o, users: map[string]*entry{}, open: list.New()}
+	return &Store{root: root, o: o, users: map[string]*entry{}, open: list.New(), boot: bootID()}
 }
 
 // at marks a step that touches the disk.
@@ -233,6 +237,7 @@ func (s *Store) locked(ctx context.Context, e *entry, create bool, f func(h *han
 		e.remember(nil)
 	default:
 		e.remember(&cache{e.h.last, e.h.files, identify(e.dir)})
+		s.flushLater(e)
 	}
 	return err
 }

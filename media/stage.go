@@ -129,8 +129,9 @@ func (g *stager) write(name string, fill func(io.Writer) error) error {
 	return nil
 }
 
-// flush makes durable what was staged, except the content that old shows to be
-// stored already, which is dropped.
+// flush ends staging: content that old shows to be stored already is dropped,
+// the rest is on its way to the disk, or there already if the store is to sync
+// before each answer.
 func (g *stager) flush(old map[string]*row) error {
 	var keep []*staged
 	for i := range g.list {
@@ -145,18 +146,22 @@ func (g *stager) flush(old map[string]*row) error {
 		startWriting(it.f)
 		keep = append(keep, it)
 	}
+	strict := g.s.o.SyncDelay < 0
 	for _, it := range keep {
-		if err := g.s.at("sync"); err != nil {
+		if err := g.s.at("close"); err != nil {
 			return err
 		}
-		err := it.f.Sync()
+		var err error
+		if strict {
+			err = it.f.Sync()
+		}
 		if err = errors.Join(err, it.f.Close()); err != nil {
 			return fmt.Errorf("stage media file: %w", err)
 		}
 		it.f = nil
 	}
-	if len(keep) == 0 {
-		return nil
+	if len(keep) == 0 || !strict {
+		return g.s.at("staged")
 	}
 	if err := syncDir(g.root, stagingDir); err != nil {
 		return fmt.Errorf("stage media files: %w", err)

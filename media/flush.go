@@ -1,0 +1,225 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+)
+
+// usnGap is what opening adds to the usn after a crash of the machine. It is
+// more than a second of uploads can take.
+const usnGap = 10_000
+
+// bootID names this run of the machine: as long as it is the same, whatever
+// the operating system had accepted is there, even if a process was killed.
+// Where it cannot be known, each run of this program counts as one.
+func bootID() string {
+	if b, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
+		return strings.TrimSpace(string(b))
+	}
+	return fmt.Sprintf("process %d %d", os.Getpid(), time.Now().UnixNano())
+}
+
+// relax stops syncing each commit, after the first one.
+func (h *handle) relax(ctx context.Context) error {
+	if h.relaxed || h.s.o.SyncDelay < 0 {
+		return nil
+	}
+	if _, err := h.db.ExecContext(ctx, `PRAGMA synchronous=normal`); err != nil {
+		h.broken = true
+		return err
+	}
+	h.relaxed = true
+	return nil
+}
+
+// flushLater sees to it that what has been written becomes durable soon. The
+// caller holds e.lock.
+func (s *Store) flushLater(e *entry) {
+	if e.h.unsafe && e.flush == nil && s.o.SyncDelay > 0 {
+		e.flush = time.AfterFunc(s.o.SyncDelay, func() { s.flush(e) })
+	}
+}
+
+// flush makes durable what has been written, while others go on.
+func (s *Store) flush(e *entry) {
+	s.mu.Lock()
+	e.refs++
+	s.mu.Unlock()
+	defer s.unpin(e)
+	e.lock <- struct{}{}
+	e.flush = nil
+	h := e.h
+	var j *syncJob
+	var err error
+	if h != nil && h.unsafe && !h.pending {
+		j, err = h.newSyncJob()
+	}
+	<-e.lock
+	if j == nil && err == nil {
+		return
+	}
+	if err == nil {
+		err = j.run()
+	}
+	e.lock <- struct{}{}
+	if e.h == h {
+		if err == nil {
+			h.flushed = max(h.flushed, j.batch)
+		} else {
+			// It is tried again with the next upload, and on closing.
+			s.o.Log.Error("media not synced to disk", "user", e.user, "err", err)
+			h.unsafe = true
+			if j != nil {
+				for n := range j.names {
+					h.unsynced[n] = true
+				}
+			}
+		}
+	}
+	<-e.lock
+}
+
+// sync makes everything durable at once. The caller holds the entry's lock.
+func (h *handle) sync() error {
+	j, err := h.newSyncJob()
+	if err == nil {
+		if err = j.run(); err == nil {
+			h.flushed = j.batch
+			return nil
+		}
+		for n := range j.names {
+			h.unsynced[n] = true
+		}
+	}
+	h.unsafe = true
+	return fmt.Errorf("sync media: %w", err)
+}
+
+// syncJob is what has to be made durable at some moment.
+type syncJob struct {
+	s     *Store
+	root  *os.Root // nil if there is no folder
+	names map[string]bool
+	wal   string
+	batch int64
+}
+
+func (h *handle) newSyncJob() (*syncJob, error) {
+	j := &syncJob{s: h.s, names: h.unsynced, wal: dbPath(h.dir) + "-wal", batch: h.batch}
+	if h.root != nil {
+		var err error
+		if j.root, err = h.root.OpenRoot("."); err != nil {
+			return nil, err
+		}
+	}
+	h.unsynced, h.unsafe = map[string]bool{}, false
+	return j, nil
+}
+
+// run syncs the contents, then the names, then the transactions that say so.
+func (j *syncJob) run() error {
+	if j.root != nil {
+		defer j.root.Close()
+		for name := range j.names {
+			if err := j.s.at("sync file"); err != nil {
+				return err
+			}
+			if fi, err := j.root.Lstat(name); err != nil || !fi.Mode().IsRegular() {
+				continue // deleted since, or replaced by hand
+			}
+			f, err := j.root.OpenFile(name, os.O_RDWR, 0)
+			if errors.Is(err, fs.ErrPermission) {
+				f, err = j.root.Open(name)
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // deleted since
+			}
+			if err != nil {
+				return err
+			}
+			if err = errors.Join(f.Sync(), f.Close()); err != nil {
+				return err
+			}
+		}
+		if err := j.s.at("sync folder"); err != nil {
+			return err
+		}
+		if err := syncDir(j.root, "."); err != nil {
+			return err
+		}
+	}
+	// SQLite keeps its locks on the database file, so opening and closing the
+	// WAL does not drop them.
+	f, err := os.OpenFile(j.wal, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// recover looks whether the machine, not just the program, crashed while the
+// database was open, and deals with what may be lost; see journal.go.
+func (h *handle) recover(ctx context.Context) error {
+	if h.lastBoot == "" || h.lastBoot == h.boot {
+		return nil
+	}
+	lost, err := h.damaged(ctx)
+	if err != nil {
+		return err
+	}
+	if err := h.forget(ctx, lost, usnGap); err != nil {
+		return err
+	}
+	h.s.o.Log.Warn("the machine stopped while media were being stored; devices will compare theirs", "dir", h.dir, "lost", len(lost), "usn", h.last)
+	return nil
+}
+
+// damaged hashes the files that the journal says were put in place last.
+func (h *handle) damaged(ctx context.Context) ([]*row, error) {
+	rows, err := h.db.QueryContext(ctx, `SELECT j.disk, m.fname, m.usn, m.csum FROM ankisyncd_journal j
+		JOIN media m ON m.fname = j.fname AND m.usn = j.usn WHERE j.tmp IS NOT NULL AND m.csum IS NOT NULL`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var lost []*row
+	for rows.Next() {
+		var r row
+		if err := rows.Scan(&r.disk, &r.name, &r.usn, &r.sum); err != nil {
+			return nil, err
+		}
+		if h.root != nil {
+			d, err := readDigest(h.root, r.disk)
+			if err == nil && d.sum == r.sum {
+				continue
+			}
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
+		lost = append(lost, &r)
+	}
+	return lost, rows.Err()
+}
+
+// syncDir makes the names in a folder durable. File systems that cannot sync a
+// folder (network shares, Windows) answer with an error that means nothing.
+func syncDir(root *os.Root, name string) error {
+	f, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !notSyncable(err) {
+		return err
+	}
+	return nil
+}
