@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"iter"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // ErrCustomData is returned for custom data that clients would refuse.
@@ -31,54 +33,42 @@ type Data struct {
 	Custom           string // a JSON object as text, or ""
 
 	other []dataField
+	index map[string]int // of other
 }
 
-type dataField struct {
-	key   string // as a JSON string
-	value json.RawMessage
-}
+// dataField is a member of the object, as it was written.
+type dataField struct{ key, value string }
 
 // ParseData reads the data column. Text that is no JSON object reads as empty,
 // and a known key with a value of the wrong kind as absent.
 func ParseData(text string) Data {
 	var d Data
-	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
-	dec.UseNumber()
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return Data{}
+	if !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") || !json.Valid([]byte(text)) {
+		return d
 	}
 	var stability, difficulty *float32
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return Data{}
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return Data{}
-		}
-		switch name, _ := key.(string); name {
-		case "pos":
+	for key, value := range members(text) {
+		switch key {
+		case `"pos"`:
 			d.Position = number[uint32](value)
-		case "s":
+		case `"s"`:
 			stability = number32(value)
-		case "d":
+		case `"d"`:
 			difficulty = number32(value)
-		case "dr":
+		case `"dr"`:
 			d.DesiredRetention = number32(value)
-		case "decay":
+		case `"decay"`:
 			d.Decay = number32(value)
-		case "lrt":
+		case `"lrt"`:
 			d.LastReview = number[int64](value)
-		case "cd":
+		case `"cd"`:
 			d.Custom = ""
-			_ = json.Unmarshal(value, &d.Custom)
+			_ = json.Unmarshal([]byte(value), &d.Custom)
 		default:
-			d.keep(name, value)
+			if !disguised(key) {
+				d.keep(key, value)
+			}
 		}
-	}
-	if t, err := dec.Token(); err != nil || t != json.Delim('}') || dec.More() {
-		return Data{}
 	}
 	if stability != nil && difficulty != nil {
 		d.Memory = &Memory{*stability, *difficulty}
@@ -86,19 +76,93 @@ func ParseData(text string) Data {
 	return d
 }
 
-// keep stores a key that is not ours; the last of several of one name wins.
-func (d *Data) keep(name string, value json.RawMessage) {
-	key, err := json.Marshal(name)
-	if err != nil {
-		return
+// disguised reports whether key is one of ours, written with escapes. Clients
+// refuse objects in which a key of theirs comes twice.
+func disguised(key string) bool {
+	var name string
+	if strings.IndexByte(key, '\\') < 0 || json.Unmarshal([]byte(key), &name) != nil {
+		return false
 	}
-	for i := range d.other {
-		if d.other[i].key == string(key) {
-			d.other[i].value = value
-			return
+	switch name {
+	case "pos", "s", "d", "dr", "decay", "lrt", "cd":
+		return true
+	}
+	return false
+}
+
+// members are the keys and values of a JSON object that is known to be valid,
+// as they are written.
+func members(object string) iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		i := strings.IndexByte(object, '{') + 1
+		for {
+			i = skipBlank(object, i)
+			if i >= len(object) || object[i] != '"' {
+				return
+			}
+			start := i
+			i = skipValue(object, i)
+			key := object[start:i]
+			i = skipBlank(object, skipBlank(object, i)+1) // the colon
+			start = i
+			i = skipValue(object, i)
+			if !yield(key, object[start:i]) {
+				return
+			}
+			i = skipBlank(object, i) + 1 // the comma, or the end
 		}
 	}
-	d.other = append(d.other, dataField{string(key), value})
+}
+
+func skipBlank(s string, i int) int {
+	for i < len(s) && strings.IndexByte(" \t\r\n", s[i]) >= 0 {
+		i++
+	}
+	return i
+}
+
+// skipValue returns the end of the value of a valid document that starts at i.
+func skipValue(s string, i int) int {
+	depth := 0
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			for i++; i < len(s) && s[i] != '"'; i++ {
+				if s[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 0 {
+				return min(i+1, len(s))
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			} else if depth < 0 {
+				return i
+			}
+		case ',', ':', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return i
+}
+
+// keep stores a key that is not ours; the last of several of one name wins.
+func (d *Data) keep(key, value string) {
+	if i, ok := d.index[key]; ok {
+		d.other[i].value = value
+		return
+	}
+	if d.index == nil {
+		d.index = map[string]int{}
+	}
+	d.index[key] = len(d.other)
+	d.other = append(d.other, dataField{key, value})
 }
 
 // String is the text for the data column, with the numbers rounded as clients
@@ -113,12 +177,9 @@ func (d Data) String() string {
 		b = append(b, ':')
 	}
 	decimal := func(key string, v *float32, factor float32) {
-		if v == nil || !isFinite(*v) {
-			return
-		}
-		if r := roundPlaces(*v, factor); isFinite(r) {
+		if v != nil && isFinite(*v) {
 			field(key)
-			b = appendFloat(b, r)
+			b = appendFloat(b, roundPlaces(*v, factor))
 		}
 	}
 	if d.Position != nil {
@@ -167,21 +228,22 @@ func ValidateCustom(text string) error {
 }
 
 // number reads a JSON integer that fits.
-func number[T uint32 | int64](raw json.RawMessage) *T {
-	var v T
-	if string(raw) == "null" || json.Unmarshal(raw, &v) != nil {
+func number[T uint32 | int64](raw string) *T {
+	v, err := strconv.ParseInt(raw, 10, 64)
+	if err != nil || int64(T(v)) != v {
 		return nil
 	}
-	return &v
+	n := T(v)
+	return &n
 }
 
 // number32 reads a JSON number that single precision can hold.
-func number32(raw json.RawMessage) *float32 {
-	var v float64
-	if string(raw) == "null" || json.Unmarshal(raw, &v) != nil {
+func number32(raw string) *float32 {
+	if raw == "" || raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
 		return nil
 	}
-	if f := float32(v); isFinite(f) {
+	v, err := strconv.ParseFloat(raw, 64)
+	if f := float32(v); err == nil && isFinite(f) {
 		return &f
 	}
 	return nil

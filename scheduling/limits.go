@@ -172,10 +172,10 @@ func (t *limitTree) take(deckID int64, k limitKind) {
 // capBelow holds all decks below a node to its limits.
 func (t *limitTree) capBelow(i int) {
 	limits := t.nodes[i].Limits
-	todo := t.nodes[i].children
+	todo := append([]int(nil), t.nodes[i].children...)
 	for len(todo) > 0 {
-		child := todo[0]
-		todo = append(append([]int(nil), todo[1:]...), t.nodes[child].children...)
-		t.nodes[child].capTo(limits)
+		child := &t.nodes[todo[len(todo)-1]]
+		todo = append(todo[:len(todo)-1], child.children...)
+		child.capTo(limits)
 	}
 }

@@ -61,9 +61,13 @@ func toU32(x float32) uint32 {
 	return uint32(x)
 }
 
-// roundPlaces rounds x to the given power of ten.
+// roundPlaces rounds x to the places that factor, a power of ten, has. A number
+// too large for that is whole already.
 func roundPlaces(x, factor float32) float32 {
-	return round32(float32(x*factor)) / factor
+	if scaled := x * factor; isFinite(scaled) {
+		return round32(scaled) / factor
+	}
+	return x
 }
 
 func satAdd(a, b uint32) uint32 {

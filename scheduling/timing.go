@@ -1,8 +1,26 @@
 package scheduling
 
-import "math"
+import (
+	"errors"
+	"fmt"
+	"math"
+)
 
 const secsPerDay = 86_400
+
+// ErrOldScheduler is returned for collections of the first scheduler. Their
+// cards mean other things (buried queues, negative intervals, learning cards in
+// filtered decks); they are upgraded by a client, and until then only looked at.
+var ErrOldScheduler = errors.New("scheduling: collection uses the first scheduler")
+
+// CheckVersion returns [ErrOldScheduler] unless schedVer, the config key (1 if
+// it is missing), is that of a collection that may be studied here.
+func CheckVersion(schedVer int) error {
+	if schedVer != 2 {
+		return fmt.Errorf("%w: version %d", ErrOldScheduler, schedVer)
+	}
+	return nil
+}
 
 // Timing says what day it is for a collection (docs/collection-format.md §9).
 type Timing struct {
