@@ -140,7 +140,7 @@ func DecodeDeckCommon(b []byte) (DeckCommon, error) {
 }
 
 // Encode writes the blob of decks.common.
-func (c DeckCommon) Encode() []byte { return c.message().append(nil) }
+func (c DeckCommon) Encode() []byte { return c.message().append([]byte{}) }
 
 // DecodeDeckKind reads the blob of decks.kind. One that is neither a normal nor
 // a filtered deck is an error.
@@ -153,4 +153,4 @@ func DecodeDeckKind(b []byte) (DeckKind, error) {
 }
 
 // Encode writes the blob of decks.kind.
-func (k DeckKind) Encode() []byte { return k.message().append(nil) }
+func (k DeckKind) Encode() []byte { return k.message().append([]byte{}) }

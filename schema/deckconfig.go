@@ -117,7 +117,7 @@ func DecodeDeckConfigInner(b []byte) (DeckConfigInner, error) {
 }
 
 // Encode writes the blob of deck_config.config.
-func (c DeckConfigInner) Encode() []byte { return c.message().append(nil) }
+func (c DeckConfigInner) Encode() []byte { return c.message().append([]byte{}) }
 
 // DefaultDeckConfig is what new deck options have
 // (docs/collection-format.md §3).

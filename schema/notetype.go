@@ -162,7 +162,7 @@ func DecodeNotetypeConfig(b []byte) (NotetypeConfig, error) {
 }
 
 // Encode writes the blob of notetypes.config.
-func (c NotetypeConfig) Encode() []byte { return c.message().append(nil) }
+func (c NotetypeConfig) Encode() []byte { return c.message().append([]byte{}) }
 
 // DecodeFieldConfig reads the blob of fields.config.
 func DecodeFieldConfig(b []byte) (FieldConfig, error) {
@@ -170,7 +170,7 @@ func DecodeFieldConfig(b []byte) (FieldConfig, error) {
 }
 
 // Encode writes the blob of fields.config.
-func (c FieldConfig) Encode() []byte { return c.message().append(nil) }
+func (c FieldConfig) Encode() []byte { return c.message().append([]byte{}) }
 
 // DecodeTemplateConfig reads the blob of templates.config.
 func DecodeTemplateConfig(b []byte) (TemplateConfig, error) {
@@ -178,4 +178,4 @@ func DecodeTemplateConfig(b []byte) (TemplateConfig, error) {
 }
 
 // Encode writes the blob of templates.config.
-func (c TemplateConfig) Encode() []byte { return c.message().append(nil) }
+func (c TemplateConfig) Encode() []byte { return c.message().append([]byte{}) }
