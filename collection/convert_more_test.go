@@ -416,3 +416,21 @@ func TestFirstDay(t *testing.T) {
 		}
 	}
 }
+
+// Files whose header says WAL, as a client that was killed leaves them.
+func TestConvertWALFiles(t *testing.T) {
+	for _, name := range []string{"v11-2.1.36", "v16-2.1.36", "v18-26.09"} {
+		path := convFixture(t, name)
+		convAlter(t, path, `PRAGMA journal_mode = wal`)
+		if b, err := os.ReadFile(path); err != nil || b[18] != 2 {
+			t.Fatalf("not a WAL file: %v", err)
+		}
+		changed, err := Upgrade(t.Context(), path)
+		if err != nil || changed != (name != "v18-26.09") {
+			t.Errorf("%s: Upgrade: %v, %v", name, changed, err)
+		}
+		convCheck(t, path, schemaCurrent)
+		convAlter(t, path, `PRAGMA journal_mode = wal`)
+		convDowngrade(t, path, false)
+	}
+}

@@ -26,33 +26,34 @@ import (
 func Downgrade(ctx context.Context, src, dst string, textIDs bool) (err error) {
 	defer func() {
 		if err != nil {
-			_ = os.Remove(dst)
-			_ = os.Remove(dst + "-journal")
+			for _, side := range []string{"", "-journal", "-wal", "-shm"} {
+				_ = os.Remove(dst + side)
+			}
 			err = fmt.Errorf("downgrade collection: %w", err)
 		}
 	}()
 	if err := duplicateFile(ctx, src, dst); err != nil {
 		return err
 	}
-	// The first access turns a WAL file into a plain one. After that nothing
-	// needs a journal: a copy that fails is thrown away.
-	db, err := sqlite.Open(ctx, dst, sqlite.Options{Exclusive: true, Journal: "delete", Synchronous: "off", CacheKiB: convCacheKiB})
+	// The first access turns a WAL file into a plain one (in exclusive mode its
+	// journal would stay behind). After that nothing needs a journal: a copy
+	// that fails is thrown away.
+	db, err := sqlite.Open(ctx, dst, sqlite.Options{Journal: "delete", Synchronous: "off", CacheKiB: convCacheKiB})
 	if err != nil {
 		if sqlite.IsCorrupt(err) {
 			return corrupt("%w", err)
 		}
 		return err
 	}
-	if err := convExec(ctx, db, `PRAGMA journal_mode = off`); err == nil {
+	err = convExec(ctx, db, `PRAGMA journal_mode = off`)
+	if err == nil {
 		err = sqlite.InTx(ctx, db, func(tx *sql.Tx) error {
 			d := downgrader{ctx: ctx, tx: tx}
 			return d.run(textIDs)
 		})
-		if err = errors.Join(err, db.Close()); err != nil {
-			return err
-		}
-	} else {
-		return errors.Join(err, db.Close())
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		return err
 	}
 	return syncPath(dst)
 }
