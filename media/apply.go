@@ -109,7 +109,7 @@ func (s *Store) apply(ctx context.Context, user string, fill func(*stager, map[s
 }
 
 func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[string]*row) error, names []string, keepAll bool) (usn int64, err error) {
-	var root *os.Root
+	var root, staging *os.Root
 	var opened *handle
 	old := map[string]*row{}
 	err = s.locked(ctx, e, true, func(h *handle) error {
@@ -119,7 +119,10 @@ func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[
 		// An own handle on the folder: the database's may be closed meanwhile.
 		opened = h
 		var err error
-		if root, err = h.root.OpenRoot("."); err != nil || keepAll {
+		if root, err = h.root.OpenRoot("."); err != nil {
+			return err
+		}
+		if staging, err = root.OpenRoot(stagingDir); err != nil || keepAll {
 			return err
 		}
 		old, err = h.rows(ctx, names)
@@ -128,10 +131,13 @@ func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[
 	if root != nil {
 		defer root.Close()
 	}
+	if staging != nil {
+		defer staging.Close()
+	}
 	if err != nil {
 		return 0, err
 	}
-	g := newStager(s, root)
+	g := newStager(s, root, staging)
 	keep := false
 	defer func() {
 		if !keep {

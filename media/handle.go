@@ -143,7 +143,7 @@ func (h *handle) open(ctx context.Context) error {
 	if err := h.settle(ctx); err != nil {
 		return err
 	}
-	if err := h.cleanStaging(ctx); err != nil {
+	if err := h.cleanStaging(); err != nil {
 		return err
 	}
 	if err := h.recover(ctx); err != nil {
@@ -349,14 +349,18 @@ func (h *handle) changes(ctx context.Context, after int64, limit int) ([]Change,
 		}
 		return rows.Err()
 	}
-	if err := read(`SELECT fname, usn, csum FROM media WHERE usn > ? ORDER BY usn, fname LIMIT ?`, after, limit); err != nil {
+	if err := read(`SELECT fname, usn, csum FROM media WHERE usn > ? ORDER BY usn LIMIT ?`, after, limit); err != nil {
 		return nil, fmt.Errorf("list changes: %w", err)
 	}
 	if len(list) < limit {
 		return list, nil
 	}
-	end := list[len(list)-1]
-	if err := read(`SELECT fname, usn, csum FROM media WHERE usn = ? AND fname > ? ORDER BY fname`, end.USN, end.Name); err != nil {
+	// Read the last usn again, whole: the page may have cut it.
+	end := list[len(list)-1].USN
+	for len(list) > 0 && list[len(list)-1].USN == end {
+		list = list[:len(list)-1]
+	}
+	if err := read(`SELECT fname, usn, csum FROM media WHERE usn = ?`, end); err != nil {
 		return nil, fmt.Errorf("list changes: %w", err)
 	}
 	return list, nil

@@ -148,7 +148,7 @@ func (h *handle) settle(ctx context.Context) error {
 
 // cleanStaging removes incoming files that no transaction has taken over. The
 // journal has been replayed, so none of them is wanted.
-func (h *handle) cleanStaging(context.Context) error {
+func (h *handle) cleanStaging() error {
 	if h.root == nil || h.pending {
 		return nil
 	}

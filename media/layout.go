@@ -13,13 +13,19 @@ func ancientPath(dir string) string  { return filepath.Join(dir, "collection.med
 func officialPath(dir string) string { return filepath.Join(dir, "media.db") }
 
 // ident is the identity of the files that a user's media usn comes from. As
-// long as it stays the same, what was read from them is still true.
+// long as it stays the same, what was read from them is still true. Of the
+// official server's files it holds nil where they do not matter.
 type ident [4]fs.FileInfo
 
-func identify(dir string) ident {
+// identify looks at the database, and at the official server's if folder is
+// that server's.
+func identify(dir, folder string) ident {
 	var id ident
-	for i, p := range [...]string{dbPath(dir), dbPath(dir) + "-wal", officialPath(dir), officialPath(dir) + "-wal"} {
-		id[i], _ = os.Stat(p) // nil if it is not there
+	id[0], _ = os.Stat(dbPath(dir)) // nil if it is not there
+	id[1], _ = os.Stat(dbPath(dir) + "-wal")
+	if folder == folderOfficial {
+		id[2], _ = os.Stat(officialPath(dir))
+		id[3], _ = os.Stat(officialPath(dir) + "-wal")
 	}
 	return id
 }

@@ -150,7 +150,7 @@ func (s *Store) LastUSN(ctx context.Context, user string) (int32, error) {
 	if err != nil {
 		return 0, err
 	}
-	if c, ok := s.cached(user); ok && c.id.same(identify(dir)) {
+	if c, ok := s.cached(user); ok && c.valid(dir) {
 		return usn32(c.usn), nil
 	}
 	var usn int64
@@ -188,7 +188,7 @@ func (s *Store) Sanity(ctx context.Context, user string, localCount int) (bool, 
 	if err != nil {
 		return false, err
 	}
-	if c, ok := s.cached(user); ok && c.id.same(identify(dir)) {
+	if c, ok := s.cached(user); ok && c.valid(dir) {
 		return c.files == int64(localCount), nil
 	}
 	ok := localCount == 0

@@ -105,9 +105,9 @@ func (h *handle) fillOfficial(ctx context.Context, tx *sql.Tx) error {
 // under a new usn above both. A client that synced with either sees what it
 // needs, and rows that it knows already change nothing for it.
 func (h *handle) takeOverAgain(ctx context.Context) error {
-	id := identify(h.dir)
+	id := identify(h.dir, h.name)
 	h.official = [2]fs.FileInfo{id[2], id[3]}
-	if h.name != folderOfficial || (id[2] == nil && id[3] == nil) {
+	if id[2] == nil && id[3] == nil {
 		return nil
 	}
 	list, last, mark, err := readOfficial(ctx, h.s, h.dir, h.source)

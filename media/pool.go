@@ -51,8 +51,12 @@ type entry struct {
 
 type cache struct {
 	usn, files int64
+	folder     string
 	id         ident
 }
+
+// valid reports whether the files on disk are still the ones last seen.
+func (c *cache) valid(dir string) bool { return c.id.same(identify(dir, c.folder)) }
 
 func newStore(root string, o Options) *Store {
 	return &Store{root: root, o: o, users: map[string]*entry{}, open: list.New(), boot: bootID()}
@@ -192,19 +196,22 @@ func (s *Store) shut(e *entry) error {
 		return nil
 	}
 	e.h = nil
-	s.mu.Lock()
-	if e.elem != nil {
-		s.open.Remove(e.elem)
-		e.elem = nil
-	}
-	s.mu.Unlock()
-	usn, files, sound := h.last, h.files, !h.pending
+	defer func() {
+		s.mu.Lock()
+		if e.elem != nil {
+			s.open.Remove(e.elem)
+			e.elem = nil
+		}
+		s.mu.Unlock()
+	}()
+	c, sound := &cache{usn: h.last, files: h.files, folder: h.name}, !h.pending
 	err := h.close()
 	if err != nil || !sound {
 		e.remember(nil)
 		return err
 	}
-	e.remember(&cache{usn, files, identify(e.dir)})
+	c.id = identify(e.dir, c.folder)
+	e.remember(c)
 	return nil
 }
 
@@ -236,7 +243,7 @@ func (s *Store) locked(ctx context.Context, e *entry, create bool, f func(h *han
 		err = errors.Join(err, s.shut(e))
 		e.remember(nil)
 	default:
-		e.remember(&cache{e.h.last, e.h.files, identify(e.dir)})
+		e.remember(&cache{e.h.last, e.h.files, e.h.name, identify(e.dir, e.h.name)})
 		s.flushLater(e)
 	}
 	return err
@@ -334,6 +341,6 @@ func (h *handle) current() bool {
 			return false
 		}
 	}
-	id := identify(h.dir)
+	id := identify(h.dir, h.name)
 	return sameFile(id[2], h.official[0]) && sameFile(id[3], h.official[1])
 }

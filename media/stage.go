@@ -65,16 +65,17 @@ func intact(root *os.Root, disk string, size int64) bool {
 
 // stager writes the contents of a batch to the staging folder.
 type stager struct {
-	s    *Store
-	root *os.Root
-	id   string
-	list []staged
+	s       *Store
+	root    *os.Root // the media folder
+	staging *os.Root // the staging folder in it
+	id      string
+	list    []staged
 }
 
-func newStager(s *Store, root *os.Root) *stager {
+func newStager(s *Store, root, staging *os.Root) *stager {
 	var b [8]byte
 	_, _ = rand.Read(b[:])
-	return &stager{s: s, root: root, id: hex.EncodeToString(b[:])}
+	return &stager{s: s, root: root, staging: staging, id: hex.EncodeToString(b[:])}
 }
 
 // add stages one addition of a zip. old is what the database said of the name
@@ -107,7 +108,7 @@ func (g *stager) write(name string, fill func(io.Writer) error) error {
 	if err := g.s.at("create"); err != nil {
 		return err
 	}
-	f, err := g.root.OpenFile(stagingDir+"/"+tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	f, err := g.staging.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {
 		return fmt.Errorf("stage media file: %w", err)
 	}
@@ -163,7 +164,7 @@ func (g *stager) flush(old map[string]*row) error {
 	if len(keep) == 0 || !strict {
 		return g.s.at("staged")
 	}
-	if err := syncDir(g.root, stagingDir); err != nil {
+	if err := syncDir(g.staging, "."); err != nil {
 		return fmt.Errorf("stage media files: %w", err)
 	}
 	return g.s.at("staged")
@@ -176,7 +177,7 @@ func (g *stager) drop(it *staged) {
 		_ = it.f.Close()
 	}
 	if it.tmp != "" {
-		_ = g.root.Remove(stagingDir + "/" + it.tmp)
+		_ = g.staging.Remove(it.tmp)
 	}
 	it.f, it.tmp = nil, ""
 }
