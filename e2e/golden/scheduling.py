@@ -6,8 +6,9 @@ Run with the Python of an installed client (see ../README.md):
 
 It writes queues.json.gz (the order of study for one collection under many
 settings, and the counts of the deck list), sessions.json.gz (days of answers,
-one after the other), actions.json.gz (changes without an answer) and
-timing.json.gz (days under many clocks). `go test ./scheduling` reads them.
+one after the other), states.json.gz (buttons under random presets, memory from
+histories), actions.json.gz (changes without an answer) and timing.json.gz (days
+under many clocks). `go test ./scheduling` reads them.
 """
 
 import gzip
@@ -474,6 +475,46 @@ def filters():
     return out
 
 
+def record_states():
+    """The buttons of many cards under random presets, and memory states from histories."""
+    from google.protobuf.json_format import MessageToDict
+    os.environ["TZ"] = "UTC"
+    out = []
+    for seed in range(30, 38):
+        fsrs = seed % 2 == 1
+        lab = Lab(seed, fsrs)
+        rng = random.Random(seed)
+        lab.set("fsrsShortTermWithStepsEnabled", seed % 4 == 3)
+        steps = [[], [0.3], [1.0], [1.0, 10.0], [10.0, 1440.0, 4000.0], [1500.0]]
+        for i, name in enumerate(lab.decks):
+            lab.preset(name, learn_steps=rng.choice(steps), relearn_steps=rng.choice(steps),
+                       initial_ease=rng.uniform(1.31, 4), hard_multiplier=rng.uniform(0.6, 1.3),
+                       easy_multiplier=rng.uniform(1, 3), interval_multiplier=rng.uniform(0.5, 2),
+                       lapse_multiplier=rng.uniform(0, 1), minimum_lapse_interval=rng.randint(1, 5),
+                       graduating_interval_good=rng.randint(1, 20), graduating_interval_easy=rng.randint(1, 40),
+                       maximum_review_interval=rng.choice([36500, 60]), desired_retention=rng.uniform(0.7, 0.99),
+                       historical_retention=rng.uniform(0.7, 0.97), leech_threshold=rng.randint(1, 8),
+                       ignore_revlogs_before_date="" if i % 2 else time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86400 * 25)))
+            lab.preset(name, **{"fsrs_params_" + "465"[i % 3]: [round(w * rng.uniform(0.8, 1.2), 4) for w in (W17, W21, W19)[i % 3]]})
+        revlog = histories(lab, rng)
+        lab.reopen()
+        b = lab.col._backend
+        cards, memory = [], []
+        for row in lab.rows():
+            now = int(time.time())
+            states = b.get_scheduling_states(row[0])
+            labels = [x.replace("\u2068", "").replace("\u2069", "") for x in b.describe_next_states(states)]
+            if int(time.time()) == now:
+                d = MessageToDict(states, preserving_proto_field_name=True)
+                cards.append([row, now, [d[k] for k in ("current", "again", "hard", "good", "easy")], labels])
+            if fsrs and row[5] != 0:
+                m = b.compute_memory_state(row[0])
+                memory.append([row[0], [m.state.stability, m.state.difficulty] if m.HasField("state") else None, m.decay])
+        out.append({"timing": lab.timing(), "options": lab.options(), "decks": lab.dump_decks(), "cards": cards,
+                    "revlog": revlog, "memory": memory})
+    return out
+
+
 def record_timing_here():
     """Days for the time zone of this process, with the real clock."""
     from anki.collection import Collection
@@ -512,6 +553,7 @@ def child(job, **env):
 JOBS = {
     "queues": record_queues,
     "actions": record_actions,
+    "states": record_states,
     "timing": record_timing_here,
     "sm2": lambda: record_session(5, False),
     "fsrs": lambda: record_session(6, True),
@@ -529,6 +571,7 @@ def main():
     save(out, "actions", child("actions", ANKI_TEST_MODE="1", TZ="UTC"))
     save(out, "sessions", {"exact": [child("sm2", ANKI_TEST_MODE="1", TZ="UTC"), child("fsrs", ANKI_TEST_MODE="1", TZ="UTC")],
                            "fuzzed": [child("sm2", TZ="UTC"), child("fsrs", TZ="UTC")]})
+    save(out, "states", child("states", TZ="UTC"))
     zones = ["UTC", "Australia/Sydney", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati", "Pacific/Pago_Pago"]
     save(out, "timing", [row for z in zones for row in child("timing", TZ=z)[:: 1 if z == "UTC" else 5]])
 
