@@ -31,6 +31,9 @@ func cmdServe() *cli.Command {
 	}
 }
 
+// hangup makes the server read its certificate again.
+const hangup = syscall.SIGHUP
+
 // serveAction serves until it is told to stop.
 func serveAction(c *cli.Context) error {
 	switch {

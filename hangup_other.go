@@ -1,8 +1,0 @@
-//go:build !unix
-
-package main
-
-import "syscall"
-
-// hangup is never sent where there is no such signal.
-const hangup = syscall.SIGHUP
