@@ -13,12 +13,33 @@ import (
 	"github.com/ankisyncd/ankisyncd/schema"
 )
 
-// expectedColumns are the tables of schema 18 with the columns that clients
-// and we use (docs/collection-format.md §2).
-var expectedColumns = []struct {
+type tableColumns struct {
 	table   string
 	columns []string
-}{
+}
+
+// expectedIn is expectedColumns as far as a version before 18 has it.
+func expectedIn(version int64) []tableColumns {
+	since := map[string]int64{
+		"config": schemaTables, "deck_config": schemaTables, "tags": schemaTables,
+		"notetypes": schemaProtobuf, "fields": schemaProtobuf, "templates": schemaProtobuf, "decks": schemaProtobuf,
+	}
+	var out []tableColumns
+	for _, e := range expectedColumns {
+		if version < since[e.table] {
+			continue
+		}
+		if e.table == "tags" && version < schemaTags {
+			e.columns = []string{"tag", "usn"}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// expectedColumns are the tables of schema 18 with the columns that clients
+// and we use (docs/collection-format.md §2).
+var expectedColumns = []tableColumns{
 	{"col", []string{"id", "crt", "mod", "scm", "ver", "dty", "usn", "ls", "conf", "models", "decks", "dconf", "tags"}},
 	{"notes", []string{"id", "guid", "mid", "mod", "usn", "tags", "flds", "sfld", "csum", "flags", "data"}},
 	{"cards", []string{"id", "nid", "did", "ord", "mod", "usn", "type", "queue", "due", "ivl", "factor", "reps", "lapses", "left", "odue", "odid", "flags", "data"}},
@@ -38,10 +59,11 @@ var expectedColumns = []struct {
 // (docs/collection-format.md §12). The first fault is returned, as ErrCorrupt.
 // Notes, cards and reviews are not looked at: that is integrity_check's part.
 func checkObjects(ctx context.Context, db *sql.DB) error {
-	for _, check := range []func(context.Context, convTx) error{checkTables, checkCol} {
-		if err := check(ctx, db); err != nil {
-			return err
-		}
+	if err := checkTables(ctx, db, expectedColumns); err != nil {
+		return err
+	}
+	if err := checkCol(ctx, db); err != nil {
+		return err
 	}
 	if _, err := readNotetypes(ctx, db); err != nil {
 		return err
@@ -55,8 +77,8 @@ func checkObjects(ctx context.Context, db *sql.DB) error {
 	return eachConfig(ctx, db, func(string, []byte) error { return nil })
 }
 
-func checkTables(ctx context.Context, tx convTx) error {
-	for _, e := range expectedColumns {
+func checkTables(ctx context.Context, tx convTx, expected []tableColumns) error {
+	for _, e := range expected {
 		var kind string
 		err := tx.QueryRowContext(ctx, `SELECT coalesce(max(type), '') FROM sqlite_master WHERE name = ?`, e.table).Scan(&kind)
 		if err != nil {

@@ -226,6 +226,10 @@ func TestUpgradeRefuses(t *testing.T) {
 		{"deck without dyn", "v11-2.1.36", `UPDATE col SET decks = '{"1":{"id":1,"name":"x","usn":0,"collapsed":false}}'`, ErrCorrupt},
 		{"options list", "v11-2.1.36", `UPDATE col SET dconf = '[]'`, ErrCorrupt},
 		{"option key", "v11-2.1.36", `UPDATE col SET dconf = '{"x":{}}'`, ErrCorrupt},
+		{"no graves", "v11-2.1.36", `DROP TABLE graves`, ErrCorrupt},
+		{"no decks in 16", "v16-2.1.36", `DROP TABLE decks`, ErrCorrupt},
+		{"no tags in 14", "v14-2.1.26", `DROP TABLE tags`, ErrCorrupt},
+		{"broken options in 15", "v15-2.1.28", `UPDATE deck_config SET config = x'ff'`, ErrCorrupt},
 		{"tag usn", "v11-2.1.36", `UPDATE col SET tags = '{"x":"y"}'`, ErrCorrupt},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -249,6 +253,20 @@ func TestUpgradeRefuses(t *testing.T) {
 	}
 	if _, err := Upgrade(t.Context(), text); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("a text file: %v", err)
+	}
+	damagedFile := convFixture(t, "v11-2.1.36")
+	b, err := os.ReadFile(damagedFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 4096; i < len(b); i++ {
+		b[i] = 0xaa
+	}
+	if err := os.WriteFile(damagedFile, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Upgrade(t.Context(), damagedFile); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a damaged file: %v", err)
 	}
 	if _, err := Upgrade(t.Context(), filepath.Join(t.TempDir(), "missing")); err == nil {
 		t.Error("a missing file: no error")

@@ -40,10 +40,7 @@ func Downgrade(ctx context.Context, src, dst string, textIDs bool) (err error) {
 	// that fails is thrown away.
 	db, err := sqlite.Open(ctx, dst, sqlite.Options{Journal: "delete", Synchronous: "off", CacheKiB: convCacheKiB})
 	if err != nil {
-		if sqlite.IsCorrupt(err) {
-			return corrupt("%w", err)
-		}
-		return err
+		return damaged(err)
 	}
 	err = convExec(ctx, db, `PRAGMA journal_mode = off`)
 	if err == nil {
@@ -53,7 +50,7 @@ func Downgrade(ctx context.Context, src, dst string, textIDs bool) (err error) {
 		})
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
-		return err
+		return damaged(err)
 	}
 	return syncPath(dst)
 }
@@ -108,6 +105,9 @@ func (d *downgrader) run(textIDs bool) error {
 	}
 	if ver != schemaCurrent {
 		return fmt.Errorf("%w %d", ErrUnsupportedSchema, ver)
+	}
+	if err := checkTables(d.ctx, d.tx, expectedColumns); err != nil {
+		return err
 	}
 	models, err := d.models(textIDs)
 	if err != nil {
@@ -217,7 +217,7 @@ func (d *downgrader) tags() (string, error) {
 		var tag string
 		var usn int64
 		if err := rows.Scan(&tag, &usn); err != nil {
-			return err
+			return corrupt("%w", err)
 		}
 		return m.add(tag, strconv.AppendInt(nil, usn, 10))
 	})

@@ -28,10 +28,7 @@ import (
 func Upgrade(ctx context.Context, path string) (changed bool, err error) {
 	db, err := sqlite.Open(ctx, path, sqlite.Options{Exclusive: true, Journal: "delete", CacheKiB: convCacheKiB})
 	if err != nil {
-		if sqlite.IsCorrupt(err) {
-			return false, corrupt("%w", err)
-		}
-		return false, fmt.Errorf("upgrade collection: %w", err)
+		return false, fmt.Errorf("upgrade collection: %w", damaged(err))
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	err = sqlite.InTx(ctx, db, func(tx *sql.Tx) error {
@@ -40,9 +37,18 @@ func Upgrade(ctx context.Context, path string) (changed bool, err error) {
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("upgrade collection: %w", err)
+		return false, fmt.Errorf("upgrade collection: %w", damaged(err))
 	}
 	return changed, nil
+}
+
+// damaged marks SQLite's own complaints about a file as ErrCorrupt, and so
+// broken constraints: what we insert is unique unless the file is strange.
+func damaged(err error) error {
+	if (sqlite.IsCorrupt(err) || sqlite.IsUnique(err)) && !errors.Is(err, ErrCorrupt) {
+		return corrupt("%w", err)
+	}
+	return err
 }
 
 // convCacheKiB is the page cache of a conversion: it touches much of the file
@@ -70,6 +76,9 @@ func (u *upgrader) run() (bool, error) {
 		return false, nil
 	case ver != schemaOldest && (ver < schemaTables || ver > schemaCurrent):
 		return false, fmt.Errorf("%w %d", ErrUnsupportedSchema, ver)
+	}
+	if err := checkTables(u.ctx, u.tx, expectedIn(ver)); err != nil {
+		return false, err
 	}
 	if err := u.tx.QueryRowContext(u.ctx, `SELECT usn FROM col`).Scan(&u.usn); err != nil {
 		return false, corrupt("col: %w", err)
