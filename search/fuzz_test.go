@@ -1,12 +1,16 @@
 package search_test
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/search"
+	"pgregory.net/rapid"
 )
 
 // FuzzParse: whatever is typed is either an error with a place in the text and
@@ -21,35 +25,56 @@ func FuzzParse(f *testing.F) {
 		f.Add(q)
 	}
 	db := newDB(f)
-	orders := []search.Order{nil, search.ByColumn{Column: search.ColTemplate}, search.ByColumn{Column: search.ColDue, Desc: true}}
-	f.Fuzz(func(t *testing.T, q string) {
-		if len(q) > 4096 {
-			return
-		}
-		n, err := search.Parse(q)
-		if err != nil {
-			var e *search.ParseError
-			if !errors.As(err, &e) || e.Offset < 0 || e.Offset > len(q) || e.Reason == "" {
-				t.Fatalf("%#v", err)
-			}
-			return
-		}
-		again, err := search.Parse(n.String())
-		if err != nil || !reflect.DeepEqual(n, again) {
-			t.Fatalf("%q: %#v\nwrites %q: %#v, %v", q, n, n.String(), again, err)
-		}
-		o := search.Options{Now: time.Unix(1_700_000_000, 0), Order: orders[len(q)%3], IgnoreAccents: len(q)%2 == 0}
-		for _, o.Items = range []search.Items{search.Cards, search.Notes} {
-			st, err := search.Compile(t.Context(), n, someCatalog(), o)
-			if errors.Is(err, search.ErrTooComplex) {
-				return
-			}
-			if err != nil {
-				t.Fatalf("%q: %v", q, err)
-			}
-			if _, err := ids(t.Context(), db, st); err != nil {
-				t.Fatalf("%q: %v\n%s", q, err, st)
-			}
-		}
+	f.Fuzz(func(t *testing.T, q string) { checkQuery(t, db, q) })
+}
+
+// TestRandomQueries puts searches together of what the grammar knows.
+func TestRandomQueries(t *testing.T) {
+	db := newDB(t)
+	piece := rapid.SampledFrom([]string{
+		"a", "é", " ", " ", "(", ")", "-", `"`, `\`, ":", "*", "_", "and", "or", "\u3000", "\xff", "\u00a0", "%", "'", ",", "[", "]", "{2}", "+", "?",
+		"deck:", "tag:", "note:", "card:", "is:", "new", "due", "prop:", "ivl", "rated", "cdn:x", "cds:", "s", "=", "<=", "1", "-1", "0.5", "1e9",
+		"rated:", "added:", "flag:", "nid:", "mid:", "dupe:", "Front:", "F*:", "*:", "re:", "nc:", "w:", "sc:", "has-cd:", "preset:", "none", "::",
+		`\b`, `\w`, `\*`, `\"`, `\:`, `\(`, "filtered", "current",
 	})
+	rapid.Check(t, func(rt *rapid.T) {
+		var q strings.Builder
+		for range rapid.IntRange(1, 14).Draw(rt, "pieces") {
+			q.WriteString(piece.Draw(rt, "piece"))
+		}
+		checkQuery(rt, db, q.String())
+	})
+}
+
+func checkQuery(t rapid.TB, db *sql.DB, q string) {
+	t.Helper()
+	if len(q) > 4096 {
+		return
+	}
+	n, err := search.Parse(q)
+	if err != nil {
+		var e *search.ParseError
+		if !errors.As(err, &e) || e.Offset < 0 || e.Offset > len(q) || e.Reason == "" {
+			t.Fatalf("%#v", err)
+		}
+		return
+	}
+	again, err := search.Parse(n.String())
+	if err != nil || !reflect.DeepEqual(n, again) {
+		t.Fatalf("%q: %#v\nwrites %q: %#v, %v", q, n, n.String(), again, err)
+	}
+	orders := []search.Order{nil, search.ByColumn{Column: search.ColTemplate}, search.ByColumn{Column: search.ColDue, Desc: true}}
+	o := search.Options{Now: time.Unix(1_700_000_000, 0), Order: orders[len(q)%3], IgnoreAccents: len(q)%2 == 0}
+	for _, o.Items = range []search.Items{search.Cards, search.Notes} {
+		st, err := search.Compile(context.Background(), n, someCatalog(), o)
+		if errors.Is(err, search.ErrTooComplex) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%q: %v", q, err)
+		}
+		if _, err := ids(context.Background(), db, st); err != nil {
+			t.Fatalf("%q: %v\n%s", q, err, st)
+		}
+	}
 }
