@@ -7,8 +7,8 @@
 // per message and written back in tag order, unknown JSON keys live in the
 // message's `other` field and come back as the text they were.
 //
-// It is pure: no I/O, no clock, no randomness. Of ours it may import sqlite,
-// for the case folding of names only. It must never know of files, tables,
+// It is pure: no I/O, no clock, no randomness, and nothing of ours imported
+// (sqlite's case folding would be allowed). It must never know of files, tables,
 // requests or users.
 package schema
 
