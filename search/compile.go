@@ -138,6 +138,7 @@ type builder struct {
 	tables    tables
 	args      []any
 	size      int // bytes of the conditions so far
+	insts     int // of regular expressions so far
 	notetypes []NotetypeInfo
 	known     bool            // notetypes were asked for
 	included  []notetypeGroup // what plain searches look at; nil is all fields of all
@@ -156,7 +157,10 @@ func (b *builder) idList(ids []int64) string {
 
 // regexpArg binds a regular expression of the client's dialect.
 func (b *builder) regexpArg(re string) (string, error) {
-	out, _, err := translateRegexp(re)
+	out, n, err := translateRegexp(re)
+	if b.insts += n; err == nil && b.insts > 2*maxRegexpInsts {
+		return "", ErrTooComplex
+	}
 	if err != nil {
 		return "", &ParseError{Kind: BadRegexp, Reason: "this regular expression cannot be used: " + err.Error()}
 	}
@@ -235,7 +239,8 @@ func (n Not) sql(b *builder) (string, error) {
 	return "(NOT " + s + ")", err
 }
 
-// jsonText is used by tests and errors to show arguments.
+// String shows the statement with its arguments. They are what users typed:
+// not for logs.
 func (s Statement) String() string {
 	args, _ := json.Marshal(s.Args)
 	return s.SQL + " -- " + strings.TrimSpace(string(args))

@@ -16,30 +16,31 @@ type matcher struct {
 	std     *regexp.Regexp // nil if it cannot serve any text
 	prog    *syntax.Prog   // nil if std serves every text
 	threads sync.Pool      // of *threads
+	cost    int            // as of translateRegexp
 }
 
 func compileMatcher(translated string) (*matcher, error) {
-	m := new(matcher)
+	parsed, err := syntax.Parse(translated, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	prog, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return nil, err
+	}
+	n := len(prog.Inst)
+	m := &matcher{cost: n + len(translated)/64}
 	special := strings.ContainsAny(translated, string([]rune{
 		assertWordStart, assertWordEnd, assertWordStartHalf, assertWordEndHalf}))
 	if !special {
-		re, err := regexp.Compile(translated)
-		if err != nil {
+		if m.std, err = regexp.Compile(translated); err != nil {
 			return nil, err
 		}
-		m.std = re
 		if !strings.Contains(translated, `\b`) && !strings.Contains(translated, `\B`) {
 			return m, nil
 		}
 	}
-	re, err := syntax.Parse(translated, syntax.Perl)
-	if err != nil {
-		return nil, err
-	}
-	if m.prog, err = syntax.Compile(re.Simplify()); err != nil {
-		return nil, err
-	}
-	n := len(m.prog.Inst)
+	m.prog = prog
 	m.threads.New = func() any { return &threads{now: newSparse(n), next: newSparse(n)} }
 	return m, nil
 }
@@ -174,8 +175,12 @@ func holds(assertion, before, after rune) bool {
 	return !isWord(after)
 }
 
-// maxMatchers is how many compiled expressions are kept.
-const maxMatchers = 32
+// Bounds of what is kept compiled. A statement may have many expressions and
+// runs all of them on every row, so they must all find room.
+const (
+	maxMatchers    = 4 * MaxTerms
+	maxMatcherCost = 8 * maxRegexpInsts
+)
 
 // matchers keeps compiled expressions: SQLite calls its functions once a row.
 var matchers = matcherCache{byText: map[string]*list.Element{}}
@@ -184,6 +189,7 @@ type matcherCache struct {
 	mu     sync.Mutex
 	byText map[string]*list.Element
 	recent list.List // of *cachedMatcher, latest first
+	cost   int       // of all of them
 }
 
 type cachedMatcher struct {
@@ -209,10 +215,11 @@ func (c *matcherCache) get(translated string) (*matcher, error) {
 	defer c.mu.Unlock()
 	if _, ok := c.byText[text]; !ok {
 		c.byText[text] = c.recent.PushFront(&cachedMatcher{text, m})
-		if c.recent.Len() > maxMatchers {
-			last := c.recent.Back()
-			c.recent.Remove(last)
-			delete(c.byText, last.Value.(*cachedMatcher).text)
+		c.cost += m.cost
+		for c.recent.Len() > maxMatchers || c.cost > maxMatcherCost && c.recent.Len() > 1 {
+			last := c.recent.Remove(c.recent.Back()).(*cachedMatcher)
+			delete(c.byText, last.text)
+			c.cost -= last.m.cost
 		}
 	}
 	return m, nil

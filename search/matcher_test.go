@@ -1,6 +1,7 @@
 package search
 
 import (
+	"container/list"
 	"fmt"
 	"regexp"
 	"strings"
@@ -90,16 +91,35 @@ func TestMatcherAgainstGo(t *testing.T) {
 }
 
 func TestMatcherCacheIsBounded(t *testing.T) {
-	for i := range 3 * maxMatchers {
-		if _, err := matchers.get(fmt.Sprintf("x%d", i)); err != nil {
+	c := matcherCache{byText: map[string]*list.Element{}}
+	kept := func() int {
+		cost := 0
+		for e := c.recent.Front(); e != nil; e = e.Next() {
+			cost += e.Value.(*cachedMatcher).m.cost
+		}
+		if cost != c.cost || cost > maxMatcherCost || len(c.byText) != c.recent.Len() {
+			t.Errorf("cost %d counted as %d, %d by text, %d in all", cost, c.cost, len(c.byText), c.recent.Len())
+		}
+		return c.recent.Len()
+	}
+	for i := range maxMatchers + 10 {
+		if _, err := c.get(fmt.Sprintf("x%d", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := matchers.recent.Len(); n != maxMatchers || len(matchers.byText) != n {
-		t.Errorf("%d expressions kept, %d by text", n, len(matchers.byText))
+	if n := kept(); n != maxMatchers {
+		t.Errorf("%d expressions kept", n)
 	}
-	a, _ := matchers.get("x0")
-	if b, _ := matchers.get("x0"); a != b {
+	for i := range 200 {
+		if _, err := c.get(fmt.Sprintf("x{999}%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := kept(); n == 0 || n > 200 {
+		t.Errorf("%d large expressions kept", n)
+	}
+	a, _ := c.get("x{999}199")
+	if b, _ := c.get("x{999}199"); a != b {
 		t.Error("compiled twice")
 	}
 }

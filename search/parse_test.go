@@ -102,6 +102,7 @@ func TestParseErrors(t *testing.T) {
 		{`tag:re:\1`, 7, BadRegexp, `\1`},
 		{`re:[a&&b]`, 3, BadRegexp, "nested"},
 		{`"re:(?x)a"`, 4, BadRegexp, "flags"},
+		{`re:` + strings.Repeat(`[\W]`, 3000), 3, BadRegexp, "too complex"},
 		{`re:` + strings.Repeat("x{999}", 30), 3, BadRegexp, "too complex"},
 		{strings.Repeat("(", MaxDepth+1) + "a" + strings.Repeat(")", MaxDepth+1), MaxDepth, TooDeep, ""},
 		{strings.Repeat("a ", MaxTerms+1), 2 * MaxTerms, TooManyTerms, ""},

@@ -26,7 +26,11 @@ const (
 	assertWordEndHalf   = '\U0010FFF3' // \b{end-half}
 )
 
-// translateRegexp writes re in Go's syntax and tells the size of its program.
+// maxTranslated bounds the length of one translated expression.
+const maxTranslated = 256 << 10
+
+// translateRegexp writes re in Go's syntax and tells what it costs: the size of
+// its program, and a little for the classes in it.
 func translateRegexp(re string) (string, int, error) {
 	t := translator{s: re}
 	if err := t.run(); err != nil {
@@ -45,7 +49,7 @@ func translateRegexp(re string) (string, int, error) {
 	if err != nil {
 		return "", 0, errors.New("not understood")
 	}
-	return out, len(prog.Inst), nil
+	return out, len(prog.Inst) + len(out)/64, nil
 }
 
 type translator struct {
@@ -67,6 +71,9 @@ func (t *translator) run() error {
 	for t.i < len(t.s) {
 		r, n := utf8.DecodeRuneInString(t.s[t.i:])
 		at := len(t.out)
+		if at > maxTranslated {
+			return errors.New("too complex")
+		}
 		switch r {
 		case '*', '+', '?', '{':
 			if err := t.repeat(); err != nil {
@@ -328,6 +335,10 @@ var perlClasses = sync.OnceValue(func() map[byte]string {
 	for c, in := range map[byte]func(rune) bool{'d': unicode.IsDigit, 's': unicode.IsSpace, 'w': isWord} {
 		m[c], m[c-0x20] = ranges(in)
 	}
+	// Only what Go has no names for is spelt out; complements have to be.
+	rest, _ := ranges(func(r rune) bool { return isWord(r) && !unicode.In(r, namedWord...) })
+	m['w'] = `\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}` + rest
+	m['d'] = `\p{Nd}`
 	return m
 })
 
@@ -337,9 +348,11 @@ func isWord(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r == '_' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
 	}
-	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc,
-		unicode.Other_Alphabetic, unicode.Join_Control)
+	return unicode.In(r, namedWord...) || unicode.In(r, unicode.Other_Alphabetic, unicode.Join_Control)
 }
+
+// namedWord are the categories that make up most of \w.
+var namedWord = []*unicode.RangeTable{unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc}
 
 // ranges writes a set of characters and its complement as the inside of a
 // bracket expression.

@@ -112,7 +112,10 @@ func (p *parser) tag(val string, at int) (Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Tag{s, mode}, p.checkRegexp(tagRegexp(s), at)
+	if isGlob(s) {
+		err = p.checkRegexp(tagRegexp(s), at)
+	}
+	return Tag{s, mode}, err
 }
 
 func (p *parser) field(name, val string, nameAt, valAt int) (Node, error) {
