@@ -110,5 +110,9 @@ func prepare(app *cli.App, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 
 // usageError keeps a wrong flag to one line instead of a page of help.
 func usageError(c *cli.Context, err error, _ bool) error {
-	return fmt.Errorf("%w; see %s --help", err, strings.TrimSpace(c.App.Name+" "+c.Command.FullName()))
+	name := c.App.Name
+	if c.Command.Name != name {
+		name += " " + c.Command.FullName()
+	}
+	return fmt.Errorf("%w; see %s --help", err, name)
 }

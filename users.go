@@ -59,8 +59,7 @@ type userAdmin struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
-	// prompt is the format of the question for a password; empty means
-	// passwordPrompt.
+	// prompt is the question for a password; empty means passwordPrompt.
 	prompt string
 }
 
@@ -85,11 +84,12 @@ func (a *userAdmin) open(ctx context.Context, mustExist bool) (*auth.Store, erro
 // passwords makes the reader of passwords for n users.
 func (a *userAdmin) passwords(n int) func(user string) (string, error) {
 	p := &passwordReader{stdin: a.stdin, stderr: a.stderr, single: n == 1}
-	format := a.prompt
-	if format == "" {
-		format = passwordPrompt
+	return func(user string) (string, error) {
+		if a.prompt != "" {
+			return p.read(a.prompt)
+		}
+		return p.read(fmt.Sprintf(passwordPrompt, user))
 	}
-	return func(user string) (string, error) { return p.read(fmt.Sprintf(format, user)) }
 }
 
 // add makes users, asking for a password each, and their folders.

@@ -1,0 +1,247 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process is a running server: the real program, in a folder of its own.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	dir    string
+	urls   []string // of the lines "Listening on"
+	stdout []string
+	stderr *strings.Builder
+}
+
+// startServer starts the program and waits until it listens.
+func startServer(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, dir: t.TempDir(), stderr: &strings.Builder{}}
+	p.cmd = exec.Command(self, args...)
+	p.cmd.Args[0] = "ankisyncd" // see TestMain
+	p.cmd.Dir = p.dir
+	p.cmd.Env = append([]string{"HOME=" + p.dir, "PATH=" + os.Getenv("PATH")}, env...)
+	p.cmd.Stderr = p.stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		p.stdout = append(p.stdout, lines.Text())
+		if url, ok := strings.CutPrefix(lines.Text(), "Listening on "); ok {
+			p.urls = append(p.urls, url)
+		}
+		if strings.Contains(lines.Text(), "2.0.27") || len(p.urls) > 0 && strings.HasPrefix(p.urls[0], "unix:") {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return p
+		}
+	}
+	_ = p.cmd.Wait()
+	t.Fatalf("the server ended:\n%s", p.stderr)
+	return nil
+}
+
+// stop sends the signal, and wants exit code 0 in less than five seconds.
+func (p *process) stop(sig os.Signal) {
+	p.t.Helper()
+	began := time.Now()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("%v: %v\n%s", sig, err, p.stderr)
+	}
+	if d := time.Since(began); d > 5*time.Second {
+		p.t.Errorf("%v: took %s", sig, d)
+	}
+	if !strings.Contains(p.stderr.String(), "Exiting...") {
+		p.t.Errorf("no word of leaving in the log:\n%s", p.stderr)
+	}
+}
+
+func get(t *testing.T, c *http.Client, url string) string {
+	t.Helper()
+	res, err := c.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %v", url, res.Status, err)
+	}
+	return string(b)
+}
+
+func TestServeAndSignals(t *testing.T) {
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		p := startServer(t, []string{"SYNC_USER1=me:secret", "ANKISYNCD_HOST=127.0.0.1"}, "--port", "0")
+		if got := get(t, http.DefaultClient, p.urls[0]); got != "Anki Sync Server" {
+			t.Errorf("GET / = %q", got)
+		}
+		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		get(t, http.DefaultClient, p.urls[0]) // it lives on
+		if code := run([]string{"ankisyncd", "healthcheck", p.urls[0]}, strings.NewReader(""), io.Discard, io.Discard); code != 0 {
+			t.Errorf("healthcheck: %d", code)
+		}
+		if _, err := os.Stat(filepath.Join(p.dir, "collections")); err != nil {
+			t.Error(err)
+		}
+		p.stop(sig)
+		for _, want := range []string{":INFO:ankisyncd:ankisyncd ", ":INFO:ankisyncd:Setting host from ENV", ":INFO:ankisyncd.http:Serving HTTP on 127.0.0.1 port "} {
+			if !strings.Contains(p.stderr.String(), want) {
+				t.Errorf("%q is not in the log:\n%s", want, p.stderr)
+			}
+		}
+		if strings.Contains(p.stderr.String(), "secret") {
+			t.Errorf("password in the log:\n%s", p.stderr)
+		}
+	}
+}
+
+// TestServeStopsDespiteStalledRequest: a client that stopped within its request
+// must not hold the server up.
+func TestServeStopsDespiteStalledRequest(t *testing.T) {
+	p := startServer(t, nil, "--listen", "127.0.0.1:0", "--set", "shutdown_timeout=1s")
+	conn, err := net.Dial("tcp", strings.Trim(strings.TrimPrefix(p.urls[0], "http://"), "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /sync/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond)
+	p.stop(syscall.SIGTERM)
+}
+
+func TestServeSeveralListeners(t *testing.T) {
+	p := startServer(t, nil, "--listen", "127.0.0.1:0 unix:s.sock", "--set", "socket_mode=0600")
+	info, err := os.Stat(filepath.Join(p.dir, "s.sock"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v %v", info, err)
+	}
+	unix := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(p.dir, "s.sock"))
+	}}}
+	get(t, http.DefaultClient, p.urls[0])
+	get(t, unix, "http://unix/")
+	if code := run([]string{"ankisyncd", "--listen", "unix:" + filepath.Join(p.dir, "s.sock"), "healthcheck"},
+		strings.NewReader(""), io.Discard, io.Discard); code != 0 {
+		t.Errorf("healthcheck: %d", code)
+	}
+	p.stop(syscall.SIGTERM)
+	if _, err := os.Stat(filepath.Join(p.dir, "s.sock")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is left: %v", err)
+	}
+}
+
+// TestPortInUse: it says so, and exits with 1.
+func TestPortInUse(t *testing.T) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	t.Chdir(t.TempDir())
+	var out, errs strings.Builder
+	code := run([]string{"ankisyncd", "--listen", ln.Addr().String()}, strings.NewReader(""), &out, &errs)
+	if code != 1 || !strings.Contains(errs.String(), "address already in use") || out.Len() > 0 {
+		t.Errorf("code %d, stdout %q, stderr %q", code, &out, &errs)
+	}
+}
+
+// TestSystemd plays the service manager: a socket handed over, readiness, signs
+// of life, the word that it stops.
+func TestSystemd(t *testing.T) {
+	dir := t.TempDir()
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	socket, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// LISTEN_PID must be the server's own: the shell becomes the server.
+	cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" --port 1`, filepath.Join(linkTo(t, self), "ankisyncd"))
+	cmd.Dir = dir
+	cmd.ExtraFiles = []*os.File{socket}
+	cmd.Env = []string{"HOME=" + dir, "LISTEN_FDS=1", "NOTIFY_SOCKET=" + filepath.Join(dir, "notify"), "WATCHDOG_USEC=200000"}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }()
+	expect := func(want string) {
+		t.Helper()
+		buf := make([]byte, 100)
+		for {
+			_ = manager.SetReadDeadline(time.Now().Add(20 * time.Second))
+			n, err := manager.Read(buf)
+			if err != nil {
+				t.Fatalf("waiting for %s: %v", want, err)
+			}
+			if got := string(buf[:n]); got == want {
+				return
+			} else if got != "WATCHDOG=1" {
+				t.Fatalf("got %s, want %s", got, want)
+			}
+		}
+	}
+	expect("READY=1")
+	get(t, http.DefaultClient, "http://"+ln.Addr().String()+"/")
+	expect("WATCHDOG=1")
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	expect("STOPPING=1")
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// linkTo makes a folder with the program under its name.
+func linkTo(t *testing.T, self string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(dir, "ankisyncd")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}

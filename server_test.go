@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ankisyncd/ankisyncd/config"
+)
+
+// TestOriginalLog: the form of the Python servers, and one line per record
+// whatever is in it.
+func TestOriginalLog(t *testing.T) {
+	var b bytes.Buffer
+	log := newLogger(&b, config.Default())
+	log.Debug("not shown")
+	log.With(loggerKey, "users").Info("Authentication failed for user bob")
+	log.WithGroup("g").Warn("evil\n[2026-01-01 00:00:00,000]:INFO:x:y", "user", "a b", "n", 1)
+	log.Error("e", "err", io.EOF, slog.Group("r", "path", "/x\ny"), loggerKey, "http")
+	want := regexp.MustCompile(`^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]:INFO:ankisyncd\.users:Authentication failed for user bob
+\[[^]]*\]:WARNING:ankisyncd:evil\\n\[2026-01-01 00:00:00,000\]:INFO:x:y g\.user="a b" g\.n=1
+\[[^]]*\]:ERROR:ankisyncd\.http:e err=EOF r\.path="/x\\ny"
+$`)
+	if !want.Match(b.Bytes()) {
+		t.Errorf("got:\n%s", &b)
+	}
+}
+
+func TestLogFormats(t *testing.T) {
+	for format, want := range map[string]string{config.LogText: "msg=m a=1", config.LogJSON: `"msg":"m","a":1`} {
+		var b bytes.Buffer
+		cfg := config.Default()
+		cfg.LogFormat, cfg.LogLevel = format, "debug"
+		newLogger(&b, cfg).Debug("m", "a", 1)
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%s: %s", format, &b)
+		}
+	}
+}
+
+// TestStall: a body that moves may take longer than the time-out, one that does
+// not is given up.
+func TestStall(t *testing.T) {
+	const stall = 600 * time.Millisecond
+	g := &guard{stall: stall, next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusRequestTimeout)
+			return
+		}
+		time.Sleep(2 * stall) // long work after the body: the client is still there
+		if r.Context().Err() != nil {
+			t.Error("the context ended while the client waited")
+		}
+		_, _ = io.WriteString(w, strings.Repeat("x", int(n)))
+	})}
+	srv := httptest.NewServer(g)
+	defer srv.Close()
+	send := func(pause time.Duration) (string, error) {
+		body, w := io.Pipe()
+		go func() {
+			for range 4 {
+				if _, err := io.WriteString(w, "abc"); err != nil {
+					return
+				}
+				time.Sleep(pause)
+			}
+			_ = w.Close()
+		}()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := srv.Client().Do(req)
+		if err != nil {
+			return "", err
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		return res.Status + string(b), err
+	}
+	for range 2 { // the second on the same connection
+		if got, err := send(stall / 3); err != nil || got != "200 OKxxxxxxxxxxxx" {
+			t.Errorf("slow body: %q, %v", got, err)
+		}
+	}
+	if got, err := send(4 * stall); err == nil && !strings.HasPrefix(got, "408") {
+		t.Errorf("stalled body: %q", got)
+	}
+}
+
+// TestStallWriter: a client that takes nothing is cut off.
+func TestStallWriter(t *testing.T) {
+	ended := make(chan error, 1)
+	g := &guard{stall: 300 * time.Millisecond, next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		var err error
+		for block := make([]byte, 4<<20); err == nil; {
+			_, err = w.Write(block)
+		}
+		ended <- err
+	})}
+	srv := httptest.NewServer(g)
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("the handler hangs")
+	}
+}
+
+func TestLimitConnections(t *testing.T) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited := limitConnections([]net.Listener{ln}, 1)[0]
+	accepted := make(chan net.Conn, 2)
+	go func() {
+		for {
+			conn, err := limited.Accept()
+			if err != nil {
+				close(accepted)
+				return
+			}
+			accepted <- conn
+		}
+	}()
+	for range 2 {
+		conn, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	first := <-accepted
+	select {
+	case <-accepted:
+		t.Fatal("two at once")
+	case <-time.After(100 * time.Millisecond):
+	}
+	_, _ = first.Close(), first.Close() // twice must not free two
+	<-accepted
+	if err := limited.Close(); err != nil { // while Accept waits for a slot
+		t.Fatal(err)
+	}
+	if _, open := <-accepted; open {
+		t.Error("accepted after Close")
+	}
+}
+
+func TestListenUnix(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("sockets have no file modes here")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "s")
+	ln, err := listen(t.Context(), "unix:"+path, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listen(t.Context(), "unix:"+path, 0o600); err == nil {
+		t.Error("a socket in use was taken")
+	}
+	ln.(*net.UnixListener).SetUnlinkOnClose(false) // as a killed server leaves it
+	_ = ln.Close()
+	ln, err = listen(t.Context(), "unix:"+path, 0o600)
+	if err != nil {
+		t.Errorf("stale socket: %v", err)
+	} else {
+		_ = ln.Close()
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listen(t.Context(), "unix:"+path, 0o600); err == nil {
+		t.Error("a file was replaced")
+	}
+}
+
+// writeCertificate makes a self-signed certificate with that serial number.
+func writeCertificate(t *testing.T, dir string, serial int64) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "key.pem": {Type: "PRIVATE KEY", Bytes: der}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTLSReload serves TLS, replaces the certificate, and keeps the old one
+// while the files are broken.
+func TestTLSReload(t *testing.T) {
+	dir := t.TempDir()
+	writeCertificate(t, dir, 1)
+	cfg := config.Default()
+	cfg.Listen = []string{"127.0.0.1:0"}
+	cfg.TLSCert, cfg.TLSKey = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	s, err := newServer(t.Context(), cfg, slog.New(slog.DiscardHandler), http.NotFoundHandler())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	defer s.shutdown(time.Second)
+	serial := func() int64 {
+		t.Helper()
+		conn, err := tls.Dial("tcp", s.listeners[0].Addr().String(), &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+	}
+	if got := serial(); got != 1 {
+		t.Errorf("serial %d", got)
+	}
+	writeCertificate(t, dir, 2)
+	s.cert.reload(true) // SIGHUP
+	if got := serial(); got != 2 {
+		t.Errorf("after SIGHUP: serial %d", got)
+	}
+	if err := os.WriteFile(cfg.TLSKey, []byte("broken"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.cert.reload(true)
+	if got := serial(); got != 2 {
+		t.Errorf("broken key: serial %d", got)
+	}
+	writeCertificate(t, dir, 3)
+	s.cert.mu.Lock()
+	s.cert.checked = time.Time{} // as if certCheckEvery had passed
+	s.cert.mu.Unlock()
+	if got := serial(); got != 3 {
+		t.Errorf("changed files: serial %d", got)
+	}
+	if _, err := loadCertificate("/nonexistent", "/nonexistent", s.log); err == nil {
+		t.Error("no error for a missing certificate")
+	}
+	var b strings.Builder
+	s.announce(&b)
+	if !strings.Contains(b.String(), "https://127.0.0.1:") {
+		t.Errorf("announced:\n%s", &b)
+	}
+}
+
+func TestHealthTarget(t *testing.T) {
+	for _, c := range []struct{ host, base, want string }{
+		{"0.0.0.0", "", "http://127.0.0.1:27701/"},
+		{"", "", "http://127.0.0.1:27701/"},
+		{"::", "/anki", "http://[::1]:27701/anki/"},
+		{"10.0.0.5", "", "http://10.0.0.5:27701/"},
+	} {
+		cfg := config.Default()
+		cfg.Host, cfg.BasePath = c.host, c.base
+		if got, _, _ := healthTarget(cfg); got != c.want {
+			t.Errorf("%q: got %s, want %s", c.host, got, c.want)
+		}
+	}
+}
