@@ -90,6 +90,12 @@ func (f *fileKeys) lookup(ctx context.Context, hkey string) (*key, error) {
 	if k, ok := f.hit(h); ok {
 		return k, nil
 	}
+	return f.load(ctx, hkey, h)
+}
+
+// load is lookup without the cache; apart, so that what its closure needs is
+// allocated only then.
+func (f *fileKeys) load(ctx context.Context, hkey string, h keyHash) (*key, error) {
 	return f.found(ctx, h, func(ctx context.Context, tx *sql.Tx) (*key, bool, error) {
 		var user, kind, proof string
 		var seen int64

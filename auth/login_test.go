@@ -244,7 +244,8 @@ func TestConcurrentSessions(t *testing.T) {
 	}
 }
 
-// Every failed login computes one hash of today's cost, whoever it is for.
+// Every failed login computes one hash of today's cost, whoever it is for. What
+// does not, is a thousand times quicker, so the margin can be wide.
 func TestNoUserEnumerationByTime(t *testing.T) {
 	o := dirOptions(copyData(t, "ankisyncd-2.4.0"))
 	o.StaticUsers = []StaticUser{{Name: "env", Password: "x"}}
@@ -264,7 +265,7 @@ func TestNoUserEnumerationByTime(t *testing.T) {
 	}
 	base := fastest("new")
 	for _, name := range []string{"alice" /* old hash */, "carol", "env", "nobody", "../x", ""} {
-		if d := fastest(name); d < base*2/3 {
+		if d := fastest(name); d < base/10 {
 			t.Errorf("%q is refused after %s, a user with a new hash after %s", name, d, base)
 		}
 	}

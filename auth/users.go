@@ -62,6 +62,10 @@ func (t *userTable) lookup(ctx context.Context, name string) (*user, error) {
 	if u, ok := t.hit(name); ok {
 		return u, nil
 	}
+	return t.load(ctx, name)
+}
+
+func (t *userTable) load(ctx context.Context, name string) (*user, error) {
 	u, ok, err := t.get(ctx, name, func(ctx context.Context, tx *sql.Tx) (*user, bool, error) {
 		var stored sql.NullString
 		err := tx.QueryRowContext(ctx, t.q(`SELECT hash FROM auth WHERE {user} = ?`), name).Scan(&stored)
