@@ -106,7 +106,7 @@ func TestInvalidNameInTable(t *testing.T) {
 	o := dirOptions(t.TempDir())
 	outside(t, o.AuthDB, `CREATE TABLE auth (username VARCHAR PRIMARY KEY, hash VARCHAR)`)
 	outside(t, o.SessionDB, `CREATE TABLE session (hkey VARCHAR PRIMARY KEY, skey VARCHAR, username VARCHAR, path VARCHAR)`,
-		`INSERT INTO session VALUES ('k1', 'abcdef01', '../x', '/tmp')`, `INSERT INTO session VALUES ('k2', 'abcdef02', NULL, NULL)`)
+		`INSERT INTO session VALUES ('k1', 'abcdef01', '../x', '/srv/x')`, `INSERT INTO session VALUES ('k2', 'abcdef02', NULL, NULL)`)
 	s := open(t, o)
 	ctx := t.Context()
 	outside(t, o.AuthDB, `INSERT INTO auth VALUES ('../x', '`+newHash("../x", "pw", true)+`')`)
