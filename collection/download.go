@@ -7,7 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // Download is a whole collection on its way to a client. Close it.
@@ -37,10 +41,11 @@ type DownloadOptions struct {
 // Download returns a user's collection as one settled file (docs/protocol.md
 // §6.10). It ends a running sync. The stored collection does not change, and
 // syncs go on while the file is read. If nothing is stored, it is an empty
-// collection.
+// collection. ErrClosed while reading means that the server had to write to the
+// file: what came so far is not whole.
 func (s *Store) Download(ctx context.Context, name string, o DownloadOptions) (*Download, error) {
 	var d *Download
-	var linked string
+	var private string // a file to convert outside the user's lock, and then to remove
 	err := s.withUser(ctx, name, func(u *user) error {
 		s.rollback(u)
 		h, err := s.opened(ctx, u)
@@ -51,17 +56,12 @@ func (s *Store) Download(ctx context.Context, name string, o DownloadOptions) (*
 		if err != nil {
 			return err
 		}
-		// The pages of the file are read as they are: everything must be in
-		// them, and until the reader is through nothing may be written to
-		// them. Commits go to the WAL meanwhile.
+		if walSize(u.path()) > 0 && u.pins > 0 {
+			// The WAL cannot be folded into a file that somebody is reading.
+			private, err = copyOpen(ctx, h, u.dir)
+			return err
+		}
 		if walSize(u.path()) > 0 {
-			if err := u.waitForDownloads(ctx); err != nil {
-				return err
-			}
-			s.rollback(u)
-			if h, err = s.opened(ctx, u); err != nil {
-				return err
-			}
 			if err := h.checkpoint(); err != nil {
 				return err
 			}
@@ -69,38 +69,90 @@ func (s *Store) Download(ctx context.Context, name string, o DownloadOptions) (*
 				u.remember(c.Meta)
 			}
 		}
-		f, err := os.Open(u.path())
-		if err != nil {
-			return err
-		}
-		fi, err := f.Stat()
-		if err != nil {
-			_ = f.Close()
-			return err
-		}
-		d = &Download{r: settled(f), size: fi.Size(), close: func() error {
-			err := f.Close()
-			s.unpin(u)
-			return err
-		}}
 		if o.Schema11 {
 			// The copy is made outside the user's lock, while the file is
 			// pinned: by then its name may mean another file.
-			if linked, err = linkTemp(u.path()); err != nil {
-				return errors.Join(err, f.Close())
+			if private, err = linkTemp(u.path()); err != nil {
+				return err
 			}
 		}
-		if u.pins++; u.pins == 1 {
-			u.unpinned = make(chan struct{})
-		}
-		return nil
+		d, err = s.pinned(u)
+		return err
 	})
-	if err != nil || linked == "" {
+	if err != nil || private == "" {
+		if private != "" {
+			_ = os.Remove(private)
+		}
 		return d, err
 	}
-	defer d.Close()
-	defer os.Remove(linked)
-	return s.downgradedFile(ctx, filepath.Dir(linked), linked, o)
+	if d == nil && !o.Schema11 {
+		return tempDownload(private)
+	}
+	defer os.Remove(private)
+	down, err := s.downgradedFile(ctx, filepath.Dir(private), private, o)
+	if d == nil {
+		return down, err
+	}
+	if closed := d.Close(); err == nil && closed != nil {
+		return nil, errors.Join(closed, down.Close())
+	}
+	return down, err
+}
+
+// pinned hands out u's file itself. Its pages are read as they are: everything
+// must be in them, and until the reader is through nothing is written to them.
+// Commits go to the WAL meanwhile. The caller holds u's lock.
+func (s *Store) pinned(u *user) (*Download, error) {
+	f, err := os.Open(u.path())
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if u.pins++; u.pins == 1 {
+		u.unpinned = make(chan struct{})
+		u.torn = new(atomic.Bool)
+	}
+	torn := u.torn
+	var once sync.Once
+	return &Download{r: &wholeReader{settled(f), torn}, size: fi.Size(), close: func() error {
+		err := f.Close()
+		once.Do(func() { s.unpin(u) })
+		if torn.Load() {
+			err = errors.Join(err, ErrClosed)
+		}
+		return err
+	}}, nil
+}
+
+// wholeReader fails once what it has read may not be of one moment.
+type wholeReader struct {
+	r    io.Reader
+	torn *atomic.Bool
+}
+
+func (r *wholeReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	if r.torn.Load() { // asked afterwards: the flag is set before the write
+		return 0, ErrClosed
+	}
+	return n, err
+}
+
+// copyOpen writes the committed state of an open collection to a new temporary
+// file in dir.
+func copyOpen(ctx context.Context, h *handle, dir string) (string, error) {
+	tmp, err := tempPath(dir)
+	if err != nil {
+		return "", err
+	}
+	if _, err := h.conn.ExecContext(ctx, `VACUUM INTO `+sqlite.Quote(tmp)); err != nil {
+		removeWithSides(tmp)
+		return "", fmt.Errorf("copy collection: %w", err)
+	}
+	return tmp, nil
 }
 
 // linkTemp gives the file at path a temporary second name beside it.
@@ -202,34 +254,30 @@ func (s *Store) unpin(u *user) {
 	if u.pins == 0 {
 		close(u.unpinned)
 		u.unpinned = nil
+		u.torn = nil
 		if u.col != nil && u.sync == nil {
 			s.foldWAL(u)
 		}
 	}
 }
 
-// downloadPatience is how long an operation that needs the file to itself waits
-// for downloads to end. A client gives up after 30 s without an answer.
-const downloadPatience = 20 * time.Second
+// downloadPatience is how long an upload waits for downloads of the file that it
+// replaces. A client gives up after 30 s without an answer. (A variable for
+// tests.)
+var downloadPatience = 15 * time.Second
 
-// waitForDownloads gives up u's lock until nobody reads u's file, and takes it
-// again. It is an error if that takes too long or if ctx ends before.
-func (u *user) waitForDownloads(ctx context.Context) error {
+// waitForDownloads gives up u's lock until nobody reads u's file, but not for
+// ever, and takes it again.
+func (u *user) waitForDownloads(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, downloadPatience)
 	defer cancel()
-	for u.pins > 0 {
+	for u.pins > 0 && ctx.Err() == nil {
 		ch := u.unpinned
 		u.unlock()
-		var err error
 		select {
 		case <-ch:
 		case <-ctx.Done():
-			err = fmt.Errorf("wait for a running download: %w", ctx.Err())
 		}
 		u.sem <- struct{}{}
-		if err != nil {
-			return err
-		}
 	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,9 +17,25 @@ import (
 // folder. What a crash left of them is removed at the next chance.
 const tempPrefix = ".collection-"
 
+// createTemp makes a new temporary file in dir. Its name tells its age: one that
+// is a second name of an older file has that one's mtime.
+func createTemp(dir string) (*os.File, error) {
+	return os.CreateTemp(dir, tempPrefix+strconv.FormatInt(time.Now().Unix(), 10)+"-*.tmp")
+}
+
+// tempAge is how long ago the temporary file was made or last written.
+func tempAge(fi fs.FileInfo, now time.Time) time.Duration {
+	last := fi.ModTime()
+	made, _, _ := strings.Cut(strings.TrimPrefix(fi.Name(), tempPrefix), "-")
+	if s, err := strconv.ParseInt(made, 10, 64); err == nil && time.Unix(s, 0).After(last) {
+		last = time.Unix(s, 0)
+	}
+	return now.Sub(last)
+}
+
 // tempPath reserves a new temporary file in dir and returns its name.
 func tempPath(dir string) (string, error) {
-	f, err := os.CreateTemp(dir, tempPrefix+"*.tmp")
+	f, err := createTemp(dir)
 	if err != nil {
 		return "", err
 	}
@@ -38,7 +55,7 @@ func removeTemps(dir string, now time.Time) {
 		if !strings.HasPrefix(e.Name(), tempPrefix) {
 			continue
 		}
-		if fi, err := e.Info(); err == nil && now.Sub(fi.ModTime()) > staleTemp {
+		if fi, err := e.Info(); err == nil && tempAge(fi, now) > staleTemp {
 			_ = os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
@@ -46,9 +63,32 @@ func removeTemps(dir string, now time.Time) {
 
 // removeWithSides removes a private database file and what SQLite put beside it.
 func removeWithSides(path string) {
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		_ = os.Remove(path + suffix)
+	_ = os.Remove(path)
+	_ = removeSides(path)
+}
+
+// sideSuffixes end the names of what SQLite keeps beside a database file.
+var sideSuffixes = []string{"-wal", "-shm", "-journal"}
+
+// removeSides removes what SQLite left beside the file at path. Left there, it
+// would be replayed onto a file that takes the place of the one it belongs to.
+func removeSides(path string) error {
+	for _, suffix := range sideSuffixes {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
+	return nil
+}
+
+// hasSides reports whether something beside the file at path may still have to
+// be folded into it: a write-ahead log or the journal of a broken transaction.
+func hasSides(path string) bool {
+	if walSize(path) > 0 {
+		return true
+	}
+	fi, err := os.Stat(path + "-journal")
+	return err == nil && fi.Size() > 0
 }
 
 // putInPlace moves tmp to path, both in the same folder, so that after a crash
@@ -57,10 +97,22 @@ func putInPlace(tmp, path string) error {
 	if err := syncFile(tmp); err != nil {
 		return err
 	}
+	at("before rename")
 	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
+	at("after rename")
 	return syncDir(filepath.Dir(path))
+}
+
+// testHook is called at the named moments of the operations that write, for
+// tests that stop or break them there. It is nil otherwise.
+var testHook func(moment string)
+
+func at(moment string) {
+	if testHook != nil {
+		testHook(moment)
+	}
 }
 
 func syncFile(path string) error {

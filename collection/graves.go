@@ -59,12 +59,22 @@ func (se *session) applyGraves(h *handle, g Graves) error {
 				return fmt.Errorf("apply graves: %w", err)
 			}
 			*k.count -= n
-			// An older grave of the same object keeps its usn.
+			deleted := n > 0
 			n, err = h.exec(`INSERT OR IGNORE INTO graves (oid, type, usn) VALUES (?, ?, ?)`, id, k.kind, se.serverUSN)
 			if err != nil {
 				return fmt.Errorf("apply graves: %w", err)
 			}
 			se.delta.Graves += n
+			if n > 0 || !deleted {
+				continue
+			}
+			// It was deleted once before and had come back (a client's undo).
+			// An older grave keeps its usn on the official server, so that
+			// devices which have seen that one never hear of this deletion, and
+			// fail the sanity check.
+			if _, err := h.exec(`UPDATE graves SET usn = ? WHERE oid = ? AND type = ?`, se.serverUSN, id, k.kind); err != nil {
+				return fmt.Errorf("apply graves: %w", err)
+			}
 		}
 	}
 	return nil

@@ -19,6 +19,7 @@ const checkpointBytes = 4 << 20
 // handle is an open collection: one connection, in exclusive locking mode.
 type handle struct {
 	path     string
+	file     os.FileInfo // of the file that is open
 	db       *sql.DB
 	conn     *sql.Conn
 	stmts    map[string]*sql.Stmt
@@ -48,10 +49,15 @@ func openHandle(ctx context.Context, path string) (*handle, error) {
 		_ = db.Close()
 		return nil, err
 	}
-	return &handle{path: path, db: db, conn: conn, stmts: map[string]*sql.Stmt{}}, nil
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close(), db.Close())
+	}
+	return &handle{path: path, file: fi, db: db, conn: conn, stmts: map[string]*sql.Stmt{}}, nil
 }
 
-// close folds the WAL into the file and removes it.
+// close folds the WAL into the file and removes it, if it can: where no space
+// is left it stays, and is folded at the next chance.
 func (h *handle) close() error {
 	var errs []error
 	for _, st := range h.stmts {
@@ -127,7 +133,9 @@ func (h *handle) begin() error {
 }
 
 func (h *handle) commit() error {
+	at("before commit")
 	_, err := h.exec(`COMMIT`)
+	at("after commit")
 	return err
 }
 
@@ -139,6 +147,8 @@ func (h *handle) rollback() error {
 // checkpoint folds the whole WAL into the file. It must not be called inside a
 // transaction or while the file is pinned.
 func (h *handle) checkpoint() error {
+	at("before checkpoint")
+	defer at("after checkpoint")
 	var busy, logged, moved int
 	err := h.conn.QueryRowContext(background, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &logged, &moved)
 	if err != nil {
@@ -161,6 +171,15 @@ func walSize(path string) int64 {
 // opened returns u's collection, opening (and if need be upgrading) it. It is
 // ErrNotFound if nothing is stored. The caller holds u's lock.
 func (s *Store) opened(ctx context.Context, u *user) (*handle, error) {
+	if u.col != nil && u.sync == nil {
+		// An operator may have put another file in its place, or taken it away:
+		// what is written to the old one would be lost.
+		if fi, err := os.Stat(u.path()); err != nil || !os.SameFile(fi, u.col.file) {
+			s.o.Log.Warn("the collection was replaced by another program while it was open", "user", u.name)
+			s.closeHandle(u)
+			u.meta.Store(nil)
+		}
+	}
 	if u.col == nil {
 		if fi, err := os.Stat(u.path()); errors.Is(err, fs.ErrNotExist) || err == nil && fi.Size() == 0 {
 			return nil, ErrNotFound
@@ -181,6 +200,10 @@ func (s *Store) opened(ctx context.Context, u *user) (*handle, error) {
 }
 
 func (s *Store) openStored(ctx context.Context, u *user) (*handle, error) {
+	removeTemps(u.dir, time.Now())
+	if err := u.dropLiveSnapshots(); err != nil {
+		return nil, err
+	}
 	h, err := openHandle(ctx, u.path())
 	if err != nil {
 		return nil, err
@@ -191,7 +214,9 @@ func (s *Store) openStored(ctx context.Context, u *user) (*handle, error) {
 	}
 	if ver != schemaCurrent {
 		s.o.Log.Info("upgrading collection", "user", u.name, "schema", ver)
-		if err := h.close(); err != nil { // folds the WAL
+		// The file is copied next: everything must be in it. Closing alone does
+		// not say so.
+		if err := errors.Join(h.checkpoint(), h.close()); err != nil {
 			return nil, err
 		}
 		if err := s.upgradeStored(ctx, u); err != nil {
@@ -222,9 +247,13 @@ func (s *Store) openedOrFresh(ctx context.Context, u *user) (*handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(tmp)
+	defer removeWithSides(tmp)
 	if err := Fresh(context.WithoutCancel(ctx), tmp, s.o.Now()); err != nil {
 		return nil, fmt.Errorf("make a new collection: %w", err)
+	}
+	// A WAL without its file belongs to nothing.
+	if err := removeSides(u.path()); err != nil {
+		return nil, err
 	}
 	if err := putInPlace(tmp, u.path()); err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ func (s *Store) Meta(ctx context.Context, name string) (Meta, error) {
 		return c.Meta, nil
 	}
 	if _, err := os.Stat(u.path()); errors.Is(err, fs.ErrNotExist) {
-		return Meta{SCM: s.o.Now().UnixMilli(), Empty: true, SchedVer: 1}, nil
+		return s.noCollection(), nil
 	}
 	if err := u.lock(ctx); err != nil {
 		return Meta{}, err
@@ -68,6 +68,9 @@ func (s *Store) Meta(ctx context.Context, name string) (Meta, error) {
 		return c.Meta, nil
 	}
 	h, err := s.opened(ctx, u)
+	if errors.Is(err, ErrNotFound) {
+		return s.noCollection(), nil
+	}
 	if err != nil {
 		return Meta{}, err
 	}
@@ -77,6 +80,12 @@ func (s *Store) Meta(ctx context.Context, name string) (Meta, error) {
 	}
 	u.remember(m)
 	return m, nil
+}
+
+// noCollection is the state of a user for whom nothing is stored: one that
+// every client tells apart from its own (docs/collection-format.md §10).
+func (s *Store) noCollection() Meta {
+	return Meta{SCM: s.o.Now().UnixMilli(), Empty: true, SchedVer: 1}
 }
 
 // remember makes m what Meta answers while the files stay as they are now.
@@ -119,15 +128,16 @@ func readTimingConfig(h *handle) (timingConfig, error) {
 		if !ok {
 			return nil // a mistyped key means its default
 		}
+		offset := int32(n)
 		switch key {
 		case "schedVer":
 			c.schedVer = n
 		case "rollover":
 			c.rollover = &n
 		case "creationOffset":
-			c.creationOffset = &n
+			c.creationOffset = &offset
 		case "localOffset":
-			c.localOffset = &n
+			c.localOffset = &offset
 		}
 		return nil
 	}, `SELECT KEY, val FROM config WHERE KEY IN ('schedVer', 'rollover', 'creationOffset', 'localOffset')`)

@@ -46,6 +46,7 @@ func (s *Store) step(ctx context.Context, name, skey string, f func(u *user, se 
 		if err := f(u, se); err != nil {
 			return err
 		}
+		at("after step")
 		se.lastStep = s.o.Now()
 		ok = true
 		return nil
@@ -112,6 +113,7 @@ func (s *Store) Start(ctx context.Context, name string, o StartOptions) (Graves,
 				return err
 			}
 		}
+		at("after start")
 		ok = true
 		return nil
 	})

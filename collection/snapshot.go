@@ -105,14 +105,15 @@ func (s *Store) Snapshots(name string) ([]Snapshot, error) {
 
 // keep makes a snapshot of u's stored file, which must be settled (no WAL, not
 // open), before it is replaced. Where the file system has hard links it costs
-// no space until the file is replaced.
-func (s *Store) keep(u *user, reason string) error {
+// no space until the file is replaced. It returns the snapshot's path, "" if
+// none is wanted.
+func (s *Store) keep(u *user, reason string) (path string, err error) {
 	if s.o.Snapshots.Keep < 0 && reason != reasonUpgrade {
-		return nil
+		return "", nil
 	}
 	dir := filepath.Join(u.dir, SnapshotDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+		return "", err
 	}
 	now := s.o.Now().UTC()
 	for {
@@ -123,10 +124,31 @@ func (s *Store) keep(u *user, reason string) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("keep the old collection: %w", err)
+			return "", fmt.Errorf("keep the old collection: %w", err)
 		}
-		return syncDir(dir)
+		return dst, syncDir(dir)
 	}
+}
+
+// discard removes the snapshot at path, if it is still a second name of the
+// stored file: the replacement it was made for did not come about.
+func (u *user) discard(path string) {
+	a, errA := os.Stat(u.path())
+	b, errB := os.Stat(path)
+	if errA == nil && errB == nil && os.SameFile(a, b) {
+		_ = os.Remove(path)
+	}
+}
+
+// dropLiveSnapshots removes snapshots that are second names of the stored file.
+// They are left by a crash between keeping a file and replacing it, and would
+// change with every sync.
+func (u *user) dropLiveSnapshots() error {
+	all, err := listSnapshots(u.dir)
+	for _, sn := range all {
+		u.discard(filepath.Join(u.dir, SnapshotDir, sn.ID+snapshotExt))
+	}
+	return err
 }
 
 // prune removes the snapshots that no rule keeps. Failing is only logged.
@@ -161,50 +183,66 @@ func (r Retention) expired(all []Snapshot, now time.Time) []Snapshot {
 // Restore puts a snapshot back in place of the stored collection, which is kept
 // as a snapshot itself. Every device is told to do a full sync, as after an
 // upload by another device: the restored file gets a new scm and mod.
+//
+// ErrNotFound means that there is no such snapshot, ErrCorrupt that it is
+// damaged; the stored collection then stays.
 func (s *Store) Restore(ctx context.Context, name, id string) error {
+	u, err := s.user(name)
+	if err != nil {
+		return err
+	}
+	if _, ok := parseSnapshotName(id + snapshotExt); !ok || id != filepath.Base(id) {
+		return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
+	}
+	tmp, err := tempPath(u.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return err
+	}
+	defer removeWithSides(tmp)
+	_ = os.Remove(tmp)
+	err = copyFile(filepath.Join(u.dir, SnapshotDir, id+snapshotExt), tmp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := prepareUpload(ctx, tmp); err != nil {
+		return err
+	}
 	return s.withUser(ctx, name, func(u *user) error {
-		if _, ok := parseSnapshotName(id + snapshotExt); !ok || id != filepath.Base(id) {
-			return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
-		}
-		src := filepath.Join(u.dir, SnapshotDir, id+snapshotExt)
-		tmp, err := tempPath(u.dir)
-		if err != nil {
-			return err
-		}
-		defer removeWithSides(tmp)
-		_ = os.Remove(tmp)
-		if err := copyFile(src, tmp); err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
+		// A device that knows the replaced collection must notice even if the
+		// clock went backwards.
+		s.rollback(u)
+		var now Meta
+		if h, err := s.opened(ctx, u); err == nil {
+			if now, err = readMeta(h); err != nil {
+				return err
 			}
+		} else if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) && !sqlite.IsCorrupt(err) {
 			return err
 		}
-		ctx = context.WithoutCancel(ctx)
-		if _, err := Upgrade(ctx, tmp); err != nil {
+		if err := s.restamp(ctx, tmp, now); err != nil {
 			return err
 		}
-		var usn USN
-		if m, err := s.currentMeta(ctx, u); err == nil {
-			usn = m.USN
-		}
-		db, err := sqlite.Open(ctx, tmp, sqlite.Options{})
-		if err != nil {
-			return err
-		}
-		now := s.o.Now().UnixMilli()
-		_, err = db.ExecContext(ctx, `UPDATE col SET mod = max(mod + 1, ?1), scm = max(scm + 1, ?1), usn = max(usn, ?2) + 1`, now, usn)
-		if err = errors.Join(err, db.Close()); err != nil {
-			return err
-		}
+		at("restamped")
 		return s.replace(ctx, u, tmp, "restore")
 	})
 }
 
-// currentMeta reads the stored state under the lock that the caller holds.
-func (s *Store) currentMeta(ctx context.Context, u *user) (Meta, error) {
-	h, err := s.opened(ctx, u)
+// restamp gives the private file at path a mod, scm and usn that are later than
+// its own and than those of the collection that it will replace.
+func (s *Store) restamp(ctx context.Context, path string, current Meta) error {
+	db, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
-		return Meta{}, err
+		return err
 	}
-	return readMeta(h)
+	now := s.o.Now().UnixMilli()
+	_, err = db.ExecContext(ctx, `UPDATE col SET mod = max(mod + 1, ?1), scm = max(scm + 1, ?2), usn = max(usn, ?3) + 1`,
+		max(now, current.Mod+1), max(now, current.SCM+1), current.USN)
+	return errors.Join(err, db.Close())
 }

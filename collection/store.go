@@ -95,6 +95,9 @@ type user struct {
 	pins int // downloads that read the main file; no checkpoint meanwhile
 	// unpinned is closed when pins falls to 0; nil while it is.
 	unpinned chan struct{}
+	// torn is shared by those downloads: true if the file had to be written to
+	// all the same. Nil while there are none.
+	torn *atomic.Bool
 
 	meta atomic.Pointer[cachedMeta] // what Meta answers from, without the lock
 
@@ -233,6 +236,10 @@ func (s *Store) closeHandle(u *user) {
 	s.mu.Unlock()
 	if u.col == nil {
 		return
+	}
+	if u.pins > 0 && walSize(u.path()) > 0 {
+		// Closing folds the WAL into the file that downloads are reading.
+		u.torn.Store(true)
 	}
 	if err := u.col.close(); err != nil {
 		s.o.Log.Error("close collection", "user", u.name, "err", err)

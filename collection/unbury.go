@@ -22,7 +22,7 @@ func unburyIfNewDay(h *handle, now time.Time, usn USN) error {
 	if err != nil {
 		return err
 	}
-	today := timing(crt, c, now).Today
+	today := int64(timing(crt, c, now).Today)
 	var raw []byte
 	err = h.row(`SELECT val FROM config WHERE KEY = 'lastUnburied'`, nil, &raw)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {

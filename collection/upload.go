@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/sqlite"
@@ -43,10 +44,12 @@ func (s *Store) Upload(ctx context.Context, name string, r io.Reader) error {
 	// From here on the client has said everything; it may be gone by now, but
 	// what it asked for is done.
 	ctx = context.WithoutCancel(ctx)
+	at("upload received")
 	start := time.Now()
 	if err := prepareUpload(ctx, tmp); err != nil {
 		return err
 	}
+	at("upload checked")
 	s.o.Log.Debug("upload checked", "user", u.name, "dur", time.Since(start))
 	return s.withUser(ctx, name, func(u *user) error {
 		return s.replace(ctx, u, tmp, "upload")
@@ -55,7 +58,7 @@ func (s *Store) Upload(ctx context.Context, name string, r io.Reader) error {
 
 // receive writes r to a new temporary file in dir.
 func (s *Store) receive(dir string, r io.Reader) (path string, err error) {
-	f, err := os.CreateTemp(dir, tempPrefix+"*.tmp")
+	f, err := createTemp(dir)
 	if err != nil {
 		return "", err
 	}
@@ -198,25 +201,26 @@ func settleUSNs(ctx context.Context, conn *sql.Conn, atLeast USN) error {
 func (s *Store) replace(ctx context.Context, u *user, tmp, reason string) error {
 	s.rollback(u)
 	if u.pins > 0 && walSize(u.path()) > 0 {
-		// Closing would fold the WAL into a file that is being read. Without
-		// one, readers go on with the old file undisturbed.
-		if err := u.waitForDownloads(ctx); err != nil {
-			return err
+		// Closing will fold the WAL into a file that is being read. Without
+		// one, readers go on with the old file undisturbed. One that takes too
+		// long loses: what it reads is out of date anyway.
+		u.waitForDownloads(ctx)
+		if s.isClosed() {
+			return ErrClosed
 		}
 		s.rollback(u)
 	}
 	s.closeHandle(u)
-	had, err := s.settleOld(ctx, u, reason)
+	kept, err := s.settleOld(ctx, u, reason)
 	if err != nil {
 		return err
 	}
 	u.meta.Store(nil)
 	if err := putInPlace(tmp, u.path()); err != nil {
+		u.discard(kept)
 		return fmt.Errorf("put the collection in place: %w", err)
 	}
-	if had {
-		s.prune(u)
-	}
+	s.prune(u)
 	removeTemps(u.dir, time.Now())
 	h, err := s.opened(ctx, u)
 	if err != nil {
@@ -231,57 +235,65 @@ func (s *Store) replace(ctx context.Context, u *user, tmp, reason string) error 
 }
 
 // settleOld folds the stored collection's WAL, if one was left, and keeps the
-// file. A stored file that SQLite cannot open is moved aside with its WAL: a
-// damaged collection must not keep its user from uploading a sound one.
-func (s *Store) settleOld(ctx context.Context, u *user, reason string) (had bool, err error) {
+// file; kept is the snapshot's path, "" if none was made. A stored file that
+// SQLite cannot read is put aside with its WAL: a damaged collection must not
+// keep its user from uploading a sound one.
+func (s *Store) settleOld(ctx context.Context, u *user, reason string) (kept string, err error) {
 	if _, err := os.Stat(u.path()); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			return false, err
+			return "", err
 		}
 		// A WAL without its file belongs to nothing.
-		_ = os.Remove(u.path() + "-wal")
-		_ = os.Remove(u.path() + "-shm")
-		return false, nil
+		return "", removeSides(u.path())
 	}
-	if walSize(u.path()) > 0 {
+	if hasSides(u.path()) {
 		h, err := openHandle(ctx, u.path())
 		if err == nil {
 			err = errors.Join(h.checkpoint(), h.close())
 		}
-		if errors.Is(err, ErrBusy) {
-			return true, err
-		}
-		if err != nil {
+		switch {
+		case sqlite.IsCorrupt(err):
 			s.o.Log.Error("the stored collection is damaged and is put aside", "user", u.name, "err", err)
-			return true, s.putAside(u)
+			return "", s.putAside(u)
+		case err != nil: // no space, say: then nothing may be lost
+			return "", fmt.Errorf("settle the old collection: %w", err)
 		}
 	}
-	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
-		if err := os.Remove(u.path() + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return true, err
-		}
+	at("old settled")
+	if kept, err = s.keep(u, reason); err != nil {
+		return "", err
 	}
-	return true, s.keep(u, reason)
+	at("old kept")
+	return kept, removeSides(u.path())
 }
 
-// putAside renames the stored file and its WAL into the snapshots folder.
+// putAside gives the stored file and what is beside it other names in the
+// snapshots folder, and then removes what is beside it. The file itself stays,
+// to be replaced.
 func (s *Store) putAside(u *user) error {
-	if err := os.MkdirAll(u.dir+string(os.PathSeparator)+SnapshotDir, 0o700); err != nil {
+	dir := filepath.Join(u.dir, SnapshotDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	base := u.dir + string(os.PathSeparator) + SnapshotDir + string(os.PathSeparator) + "damaged-" + s.o.Now().UTC().Format(snapshotTime) + snapshotExt
-	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
-		if err := os.Rename(u.path()+suffix, base+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	base := filepath.Join(dir, "damaged-"+s.o.Now().UTC().Format(snapshotTime)+snapshotExt)
+	for _, suffix := range append([]string{""}, sideSuffixes...) {
+		if err := linkOrCopy(u.path()+suffix, base+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return nil
+	if err := syncDir(dir); err != nil {
+		return err
+	}
+	return removeSides(u.path())
 }
 
 // upgradeStored brings a stored file of an older schema up to date: on a copy,
 // keeping the original as a snapshot. The caller holds u's lock; the file is
 // settled and not open.
 func (s *Store) upgradeStored(ctx context.Context, u *user) error {
+	if hasSides(u.path()) {
+		return errors.New("collection: what is beside the file could not be folded into it")
+	}
 	tmp, err := tempPath(u.dir)
 	if err != nil {
 		return err
@@ -291,14 +303,22 @@ func (s *Store) upgradeStored(ctx context.Context, u *user) error {
 	if err := copyFile(u.path(), tmp); err != nil {
 		return err
 	}
+	at("upgrade copied")
 	if _, err := Upgrade(ctx, tmp); err != nil {
 		return err
 	}
 	if err := checkAndSettle(ctx, tmp); err != nil {
 		return err
 	}
-	if err := s.keep(u, reasonUpgrade); err != nil {
+	at("upgraded")
+	kept, err := s.keep(u, reasonUpgrade)
+	if err != nil {
 		return err
 	}
-	return putInPlace(tmp, u.path())
+	at("old kept")
+	if err := putInPlace(tmp, u.path()); err != nil {
+		u.discard(kept)
+		return err
+	}
+	return nil
 }
