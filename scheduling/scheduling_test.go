@@ -1,7 +1,6 @@
 package scheduling
 
 import (
-	"encoding/json"
 	"errors"
 	"iter"
 	"math"
@@ -68,58 +67,6 @@ func TestButtonLabel(t *testing.T) {
 	} {
 		if got := ButtonLabel(tt.secs, 1200); got != tt.want {
 			t.Errorf("%d s: got %q, want %q", tt.secs, got, tt.want)
-		}
-	}
-}
-
-func TestData(t *testing.T) {
-	for _, tt := range []struct{ name, in, want string }{
-		{"empty", ``, `{}`},
-		{"empty object", `{}`, `{}`},
-		{"all", `{"pos":5,"s":12.34567,"d":5.43219,"dr":0.909,"decay":0.15421,"lrt":1700000000,"cd":"{\"a\":1}"}`,
-			`{"pos":5,"s":12.3457,"d":5.432,"dr":0.91,"decay":0.154,"lrt":1700000000,"cd":"{\"a\":1}"}`},
-		{"order", `{"lrt":1,"d":5,"s":30}`, `{"s":30.0,"d":5.0,"lrt":1}`},
-		{"unknown keys", `{"x":[1, {"y":1e999}],"pos":2,"é\u0000":null}`, `{"pos":2,"x":[1, {"y":1e999}],"é\u0000":null}`},
-		{"unknown key twice", `{"x":1,"y":2,"x":3}`, `{"x":3,"y":2}`},
-		{"wrong kinds", `{"pos":-1,"s":"1","d":{},"dr":null,"decay":true,"lrt":1.5,"cd":5}`, `{}`},
-		{"key in disguise", `{"\u0073":5,"d\u0078":1}`, `{"d\u0078":1}`},
-		{"half a memory", `{"s":5}`, `{}`},
-		{"beyond single precision", `{"s":1e39,"d":5}`, `{}`},
-		{"position too large", `{"pos":4294967296}`, `{}`},
-		{"no object", `[1]`, `{}`},
-		{"no JSON", `{"pos":1`, `{}`},
-		{"more than one", `{"pos":1}{}`, `{}`},
-		{"empty custom data", `{"cd":"{}"}`, `{}`},
-	} {
-		if got := ParseData(tt.in).String(); got != tt.want {
-			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
-		}
-	}
-}
-
-// TestDataManyKeys must not take quadratic time.
-func TestDataManyKeys(t *testing.T) {
-	var b strings.Builder
-	for i := range 200_000 {
-		b.WriteByte(',')
-		b.WriteString(`"k`)
-		b.WriteString(strings.Repeat("x", i%7))
-		b.WriteString(string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676%26)) + string(rune('a'+i/17576)))
-		b.WriteString(`":0`)
-	}
-	text := "{" + b.String()[1:] + "}"
-	if got := ParseData(text).String(); len(got) < 1_000_000 || !json.Valid([]byte(got)) {
-		t.Errorf("got %d bytes of %d", len(got), len(text))
-	}
-}
-
-func TestValidateCustom(t *testing.T) {
-	for text, ok := range map[string]bool{
-		"": true, "{}": true, `{"a":1}`: true, `{"12345678":1}`: true, `{"123456789":1}`: false, `[]`: false, `null`: false,
-		`{"a":`: false, `{"a":"` + strings.Repeat("x", 92) + `"}`: true, `{"a":"` + strings.Repeat("x", 93) + `"}`: false,
-	} {
-		if err := ValidateCustom(text); (err == nil) != ok {
-			t.Errorf("%s: got %v", text, err)
 		}
 	}
 }
@@ -325,41 +272,86 @@ func TestNextAfterDay(t *testing.T) {
 	}
 }
 
-// FuzzData holds that the data column survives: what was read is written so
-// that it reads the same, as JSON, with unknown keys untouched.
-func FuzzData(f *testing.F) {
-	for _, seed := range []string{
-		``, `{}`, `{"pos":5,"s":12.34567,"d":5.4,"dr":0.9,"decay":0.1542,"lrt":1700000000,"cd":"{\"a\":1}"}`,
-		`{"s":1e-40,"d":3.4e38}`, `{"x":[1, {"y":1e999}],"pos":2,"é\u0000":null}`, `{"x":1,"x":{"s":2}}`, `{"cd":"\ud800"}`,
-		`{"\ud800":1,"\udfff":2}`, `[`, `{"pos":1}}`, "{\"\xff\":1}",
+// TestBuryRule holds that cards gathered before the answered one stay.
+func TestBuryRule(t *testing.T) {
+	c := DefaultConfig()
+	c.Bury = SiblingBury{New: true, Reviews: true, InterdayLearning: true}
+	for q, want := range map[Queue]SiblingBury{
+		QueueLearning:    {true, true, true},
+		QueuePreview:     {true, true, true},
+		QueueDayLearning: {true, true, true},
+		QueueReview:      {true, true, false},
+		QueueNew:         {true, false, false},
+		QueueSuspended:   {true, false, false},
 	} {
-		f.Add(seed)
+		s, err := New(Card{ID: 1, Queue: q}, nil, Context{Timing: goldenTiming, Config: c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := s.Answer(Good, 0, 0)
+		if err != nil || res.Bury != want {
+			t.Errorf("queue %d: got %+v, %v, want %+v", q, res.Bury, err, want)
+		}
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		d := ParseData(text)
-		once := d.String()
-		if !json.Valid([]byte(once)) {
-			t.Fatalf("%q: wrote invalid JSON %q", text, once)
+	all := SiblingBury{true, true, true}
+	for q := QueueUserBuried; q <= QueuePreview; q++ {
+		want := q == QueueNew || q == QueueReview || q == QueueDayLearning
+		if got := all.Includes(q); got != want {
+			t.Errorf("queue %d: got %v, want %v", q, got, want)
 		}
-		again := ParseData(once)
-		if twice := again.String(); twice != once {
-			t.Fatalf("%q: wrote %q, then %q", text, once, twice)
-		}
-		if len(again.other) != len(d.other) {
-			t.Fatalf("%q: %d unknown keys became %d", text, len(d.other), len(again.other))
-		}
-	})
+	}
 }
 
-// FuzzDueDate holds that a range that is accepted is one.
-func FuzzDueDate(f *testing.F) {
-	for _, seed := range []string{"", "0", "1-3!", "7-2", "!", "4294967295-0"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		d, err := ParseDueDate(text)
-		if err == nil && (d.Min > d.Max || d.Pick(7) < d.Min || d.Pick(math.MaxUint64) > d.Max) {
-			t.Fatalf("%q: %+v", text, d)
+// TestRolloverInstant has the second at which the day changes. Without a
+// creation offset the next day then begins now.
+func TestRolloverInstant(t *testing.T) {
+	const four = 1_700_006_400 // 00:00 UTC, 4 am at four hours east
+	c := Clock{Created: four - 10*secsPerDay, LocalOffset: -240, Rollover: 4}
+	for _, tt := range []struct {
+		now       int64
+		today     uint32
+		nextDayAt int64
+	}{{four - 1, 9, four}, {four, 10, four}, {four + 1, 10, four + secsPerDay}} {
+		got := TimingFor(c, tt.now)
+		if want := (Timing{tt.now, tt.today, tt.nextDayAt}); got != want {
+			t.Errorf("without creation offset: got %+v, want %+v", got, want)
 		}
-	})
+	}
+	c.CreationOffset = ptr[int32](-240)
+	for _, tt := range []struct {
+		now       int64
+		today     uint32
+		nextDayAt int64
+	}{{four - 1, 9, four}, {four, 10, four + secsPerDay}} {
+		got := TimingFor(c, tt.now)
+		if want := (Timing{tt.now, tt.today, tt.nextDayAt}); got != want {
+			t.Errorf("with creation offset: got %+v, want %+v", got, want)
+		}
+	}
+}
+
+// TestSetDueDateOfLearning has a card whose due is a time while FSRS is on: the
+// interval moves by the days between the two.
+func TestSetDueDateOfLearning(t *testing.T) {
+	card := Card{ID: 1, Type: TypeRelearning, Queue: QueueLearning, Interval: 20, Factor: 2500, Due: goldenTiming.NextDayAt - 3*secsPerDay - 5}
+	got, entry := SetDueDate(card, DueOptions{Timing: goldenTiming, Days: 4, FSRS: true})
+	if got.Interval != 27 || got.Due != int64(goldenTiming.Today)+4 || entry.Interval != 27 || entry.LastInterval != 20 {
+		t.Errorf("got %+v, %+v", got, entry)
+	}
+}
+
+// TestGenerator holds that draws stay in their ranges, also those that need a
+// second number.
+func TestGenerator(t *testing.T) {
+	g := newGenerator(1)
+	for range 10_000 {
+		if f := g.float32(); f < 0 || f >= 1 {
+			t.Fatalf("got %v", f)
+		}
+	}
+	for seed := range uint64(2000) {
+		if v := newGenerator(seed).between(7, 1<<31+9); v < 7 || v >= 1<<31+9 {
+			t.Fatalf("seed %d: got %d", seed, v)
+		}
+	}
 }
