@@ -343,6 +343,36 @@ func TestHeal(t *testing.T) {
 	}
 }
 
+// TestIgnoredCase stores names that differ in case only. On a file system that
+// ignores case (set MEDIA_TEST_DIR to a folder on one) the second file must
+// not take the first one's place.
+func TestIgnoredCase(t *testing.T) {
+	root := t.TempDir()
+	if dir := os.Getenv("MEDIA_TEST_DIR"); dir != "" {
+		var err error
+		if root, err = os.MkdirTemp(dir, "media"); err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(root)
+	}
+	s := media.Open(root, media.Options{})
+	defer s.Close()
+	mustApply(t, s, entry{"A.txt", "upper"}, entry{"b.txt", "lower b"}, entry{"B.txt", "upper B"})
+	mustApply(t, s, entry{"a.txt", "lower"})
+	want := map[string]string{"A.txt": "upper", "a.txt": "lower", "b.txt": "lower b", "B.txt": "upper B"}
+	if d := cmp.Diff(want, download(t, s, user, "A.txt", "a.txt", "b.txt", "B.txt")); d != "" {
+		t.Error(d)
+	}
+	mustApply(t, s, entry{"A.txt", ""}, entry{"a.txt", "lower again"}, entry{"B.txt", ""}, entry{"B.txt", "B again"})
+	want = map[string]string{"a.txt": "lower again", "b.txt": "lower b", "B.txt": "B again"}
+	if d := cmp.Diff(want, download(t, s, user, "a.txt", "b.txt", "B.txt")); d != "" {
+		t.Error(d)
+	}
+	if n := len(files(t, filepath.Join(root, user, "collection.media"))); n != 3 {
+		t.Errorf("%d files", n)
+	}
+}
+
 // TestFolderInTheWay stores a file whose name a folder has.
 func TestFolderInTheWay(t *testing.T) {
 	s, root := newStore(t, media.Options{})
@@ -456,6 +486,39 @@ func TestBounds(t *testing.T) {
 	if n := s.OpenCount(); n != 0 {
 		t.Errorf("asking for the usn opened %d", n)
 	}
+}
+
+// TestClosedMeanwhile closes the store between staging and commit.
+func TestClosedMeanwhile(t *testing.T) {
+	s, root := newStore(t, media.Options{})
+	mustApply(t, s, entry{"a", "a"})
+	s.SetHook(func(step string) error {
+		if step == "staged" {
+			return s.Close()
+		}
+		return nil
+	})
+	if _, _, err := apply(s, makeZip(t, zip.Store, entry{"b", "b"})); !errors.Is(err, media.ErrClosed) {
+		t.Error(err)
+	}
+	again := media.Open(root, media.Options{})
+	defer again.Close()
+	agree(t, again, filepath.Join(root, user, "collection.media"))
+}
+
+// TestEvictedMeanwhile closes the database there; the zip is staged again.
+func TestEvictedMeanwhile(t *testing.T) {
+	s, root := newStore(t, media.Options{})
+	first := true
+	s.SetHook(func(step string) error {
+		if step == "staged" && first {
+			first = false
+			return s.Evict(user)
+		}
+		return nil
+	})
+	mustApply(t, s, entry{"b", "b"})
+	agree(t, s, filepath.Join(root, user, "collection.media"))
 }
 
 func TestClosed(t *testing.T) {

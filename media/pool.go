@@ -258,6 +258,12 @@ func (s *Store) ready(ctx context.Context, e *entry, create bool) error {
 		}
 	}
 	if e.h == nil {
+		s.mu.Lock()
+		closed := s.closed
+		s.mu.Unlock()
+		if closed {
+			return ErrClosed
+		}
 		// Opening may convert or hash a whole folder. A client that gives up
 		// meanwhile shall find it done when it comes back.
 		h, err := openHandle(context.WithoutCancel(ctx), s, e.dir, create)
