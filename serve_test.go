@@ -125,6 +125,25 @@ func TestServeAndSignals(t *testing.T) {
 	}
 }
 
+// TestServeCreatesAccount: ankisyncd-rs makes the account that its environment
+// names, once.
+func TestServeCreatesAccount(t *testing.T) {
+	dir := t.TempDir()
+	env := []string{"ANKISYNCD_USERNAME=me", "ANKISYNCD_PASSWORD=secret%", "ANKISYNCD_DATA_ROOT=" + dir + "/c", "ANKISYNCD_AUTH_DB_PATH=" + dir + "/auth.db"}
+	for range 2 {
+		p := startServer(t, env, "--listen", "127.0.0.1:0")
+		p.stop(syscall.SIGTERM)
+	}
+	var out strings.Builder
+	code := run([]string{"ankisyncd", "--set", "auth_db_path=" + dir + "/auth.db", "lsuser"}, strings.NewReader(""), &out, io.Discard)
+	if code != 0 || out.String() != "me\n" {
+		t.Errorf("lsuser: %d, %q", code, out.String())
+	}
+	if _, err := os.Stat(filepath.Join(dir, "c", "me")); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestServeStopsDespiteStalledRequest: a client that stopped within its request
 // must not hold the server up.
 func TestServeStopsDespiteStalledRequest(t *testing.T) {

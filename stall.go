@@ -63,9 +63,10 @@ func (d *deadlines) beforeRead() {
 	}
 }
 
-// noRead lifts the read deadline when the body has ended: the server goes on
-// reading in the background, to notice a client that goes away, and would take
-// a passed deadline for that.
+// noRead lifts the read deadline when the body has ended: net/http goes on
+// reading in the background, to notice a client that goes away, and takes a
+// deadline that passes for that. (It lifts the deadline itself at the first end
+// of the body, but not when a handler reads once more.)
 func (d *deadlines) noRead() {
 	d.read = time.Time{}
 	_ = d.rc.SetReadDeadline(time.Time{})

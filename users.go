@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ankisyncd/ankisyncd/auth"
 	"github.com/ankisyncd/ankisyncd/config"
@@ -39,14 +40,29 @@ func authOptions(cfg *config.Config, log *slog.Logger) auth.Options {
 }
 
 // createAccounts makes the accounts of the configuration that are to be
-// created if absent (ankisyncd-rs).
-func createAccounts(ctx context.Context, s *auth.Store, cfg *config.Config) error {
+// created if absent (ankisyncd-rs), with their folders.
+func createAccounts(ctx context.Context, cfg *config.Config) (err error) {
+	if !slices.ContainsFunc(cfg.Users, func(u config.User) bool { return u.OnlyIfAbsent }) {
+		return nil
+	}
+	a := &userAdmin{cfg: cfg}
+	s, err := a.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
 	for _, u := range cfg.Users {
 		if !u.OnlyIfAbsent {
 			continue
 		}
-		if err := s.AddUser(ctx, u.Name, string(u.Secret)); err != nil && !errors.Is(err, auth.ErrUserExists) {
+		switch err := s.AddUser(ctx, u.Name, string(u.Secret)); {
+		case errors.Is(err, auth.ErrUserExists):
+			continue
+		case err != nil:
 			return fmt.Errorf("%s: create user %q: %w", u.Source, u.Name, err)
+		}
+		if err := a.makeFolder(u.Name); err != nil {
+			return err
 		}
 	}
 	return nil

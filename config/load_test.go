@@ -300,6 +300,7 @@ func TestBad(t *testing.T) {
 		{"URL", "base_path = /a b", nil, []string{"base_path"}},
 		{"hosts", "rest_allowed_hosts = *, ::1", nil, []string{"stands alone"}},
 		{"header", "ip_header = X Y", nil, []string{"no header name"}},
+		{"RFC 7239", "", []string{"SYNC_IP_HEADER=RightmostForwarded"}, []string{"environment SYNC_IP_HEADER", "X-Forwarded-For"}},
 		{"secret stays hidden", "", []string{"ANKISYNCD_REST_TOKEN=a%b"}, []string{`rest_token = "(hidden)"`}},
 		{"official user without password", "", []string{"SYNC_USER1=me"}, []string{"SYNC_USER1", "user:password"}},
 		{"official user no hash", "", []string{"SYNC_USER1=me:x", "PASSWORDS_HASHED=1"}, []string{"SYNC_USER1", "no hash"}},

@@ -154,6 +154,8 @@ func (v *validator) tls() {
 		return r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	}) {
 		v.bad("ip_header", "is no header name")
+	} else if strings.EqualFold(h, "Forwarded") {
+		v.bad("ip_header", "the header of RFC 7239 is not understood; let the proxy send X-Forwarded-For or X-Real-IP")
 	}
 }
 
