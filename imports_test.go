@@ -33,10 +33,10 @@ var rooms = map[string][]string{
 	},
 
 	// stores: files and SQL, no HTTP; peers that never import one another
-	"collection": {"schema", "sqlite", "database/sql", "golang.org/x/sys"},
+	"collection": {"rendering", "scheduling", "schema", "search", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
 	"media":      {"sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
 	"auth":       {"sqlite", "database/sql", "golang.org/x/crypto", "golang.org/x/sys"},
-	"search":     {"collection", "schema", "sqlite", "database/sql"},
+	"search":     {"schema", "sqlite", "database/sql", "golang.org/x/text"},
 
 	// pure rooms: no I/O at all
 	"schema":     {"sqlite", "golang.org/x/text", "google.golang.org/protobuf"},

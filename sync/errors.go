@@ -13,7 +13,6 @@ import (
 	"github.com/ankisyncd/ankisyncd/auth"
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/media"
-	"github.com/ankisyncd/ankisyncd/schema"
 )
 
 // statusError is a refusal that is decided in this package.
@@ -63,7 +62,7 @@ func statusOf(err error) int {
 		return http.StatusForbidden
 	case errors.Is(err, collection.ErrConflict), errors.Is(err, media.ErrConflict):
 		return http.StatusConflict
-	case errors.As(err, &input), errors.Is(err, media.ErrBadRequest), errors.Is(err, schema.ErrInvalid):
+	case errors.As(err, &input), errors.Is(err, media.ErrBadRequest):
 		return http.StatusBadRequest
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge

@@ -47,6 +47,7 @@ func (s *Server) meta(ctx context.Context, c *call, body []byte) (any, error) {
 	if textIDs(req.Client) {
 		s.oldIDs.add(c.operation())
 	}
+	s.o.Auth.Seen(c.session, c.addr, c.client)
 	user := c.session.User
 	m, err := s.o.Collections.Meta(ctx, user)
 	if err != nil {

@@ -1,0 +1,173 @@
+package sync
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/ankisyncd/ankisyncd/collection"
+)
+
+var sampleChunk = collection.Chunk{
+	Done:   true,
+	Revlog: []collection.RevlogEntry{{ID: 1, CID: 2, USN: 3, Ease: 4, Ivl: -5, LastIvl: 6, Factor: 7, Time: 8, Type: 1}},
+	Cards: []collection.Card{
+		{ID: 1, NID: 2, DID: 3, Ord: 4, Mod: 5, USN: 6, Type: 2, Queue: -1, Due: -9, Ivl: 10, Factor: 11, Reps: 12, Lapses: 13, Left: 14, ODue: 15, ODID: 16, Flags: 3, Data: `{"s":1.5,"x":"é\u0000"}`},
+		{Data: "\x00\x1f\"\\\n\r\t\u2028😀"},
+	},
+	Notes: []collection.Note{{ID: 1, GUID: "a`b\"", MID: 2, Mod: 3, USN: 4, Tags: " a b ", Flds: "front\x1fback"}},
+}
+
+func TestChunkRoundTrip(t *testing.T) {
+	b := appendChunk(nil, &sampleChunk)
+	if !json.Valid(b) {
+		t.Fatalf("no JSON: %s", b)
+	}
+	s := &scanner{b: b}
+	got, err := parseChunk(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, sampleChunk) {
+		t.Errorf("got %+v\nwant %+v", got, sampleChunk)
+	}
+}
+
+func TestRows(t *testing.T) {
+	card := func(change string, to string) string {
+		row := `[1,2,3,0,1700000000,5,2,2,100,30,2500,3,1,0,0,0,0,"{}"]`
+		return `{"cards":[` + strings.Replace(row, change, to, 1) + `]}`
+	}
+	for _, c := range []struct {
+		name, in string
+		ok       bool
+	}{
+		{"a card", card("", ""), true},
+		{"fractions are cut", card("1700000000", "1.7e9"), true},
+		{"due as 100.0", card(",100,", ",100.0,"), true},
+		{"negative interval", card(",30,", ",-30,"), true},
+		{"spaces", ` { "cards" : [ [ 1 , 2,3,0,1,5,2,2,100,30,2500,3,1,0,0,0,0,"" ] ] , "done" : true } `, true},
+		{"no rows", `{"done":true}`, true},
+		{"null lists", `{"cards":null,"notes":null,"revlog":null}`, true},
+		{"unknown keys", `{"x":{"y":[1,"a",null,true]},"done":false}`, true},
+		{"note with text and numbers where nothing counts", `{"notes":[[1,"g",2,3,4,"","a",5,"6",null,{}]]}`, true},
+		{"due beyond 32 bits", card(",100,", ",1099511627776,"), false},
+		{"ease beyond 16 bits", card("2500", "70000"), false},
+		{"negative ease", card("2500", "-1"), false},
+		{"queue of no kind", card("2,2,100", "2,9,100"), false},
+		{"a column too few", `{"cards":[[1,2,3,0,1,5,2,2,100,30,2500,3,1,0,0,0,0]]}`, false},
+		{"a column too many", `{"cards":[[1,2,3,0,1,5,2,2,100,30,2500,3,1,0,0,0,0,"",1]]}`, false},
+		{"nulls", card("1,2,3", "null,null,null"), false},
+		{"text for a row", `{"cards":["x"]}`, false},
+		{"id beyond 64 bits", card("[1,", "[99999999999999999999,"), false},
+		{"leading zero", card("[1,", "[01,"), false},
+		{"trailing comma", `{"cards":[],}`, false},
+		{"cut off", `{"cards":[[1,2`, false},
+		{"control character in a string", "{\"cards\":[[1,2,3,0,1,5,2,2,100,30,2500,3,1,0,0,0,0,\"\n\"]]}", false},
+		{"deep nesting", `{"x":` + strings.Repeat("[", 100000), false},
+	} {
+		s := &scanner{b: []byte(c.in)}
+		_, err := parseChunk(s)
+		if err == nil {
+			err = s.end()
+		}
+		if (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for in, want := range map[string]int64{
+		"0": 0, "-0": 0, "7": 7, "-12": -12, "1.9": 1, "-1.9": -1, "1e3": 1000, "9223372036854775807": math.MaxInt64,
+		"-9223372036854775808": math.MinInt64, "1700000000000": 1700000000000,
+	} {
+		s := &scanner{b: []byte(in)}
+		if got, err := s.number(); err != nil || got != want || s.end() != nil {
+			t.Errorf("%s: got %d, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"", "-", ".5", "1.", "1e", "00", "+1", "1e400", "NaN", "1-2"} {
+		s := &scanner{b: []byte(in)}
+		if got, err := s.number(); err == nil && s.end() == nil {
+			t.Errorf("%q: got %d, want an error", in, got)
+		}
+	}
+}
+
+// FuzzApplyChunk: what is accepted is JSON, and encoding it again and reading
+// that gives the same rows.
+func FuzzApplyChunk(f *testing.F) {
+	f.Add(append(append([]byte(`{"chunk":`), appendChunk(nil, &sampleChunk)...), '}'))
+	f.Add([]byte(`{"chunk":{"cards":[[1,2,3,0,1.5,5,2,2,100,30,2500,3,1,0,0,0,0,"\ud800"]]}}`))
+	f.Add([]byte(`{"chunk":{"done":true},"x":[[[{}]]]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := parseApplyChunk(b)
+		if err != nil {
+			if len(c.Cards)+len(c.Notes)+len(c.Revlog) > 0 {
+				t.Fatal("rows along with an error")
+			}
+			return
+		}
+		if !json.Valid(b) {
+			t.Fatalf("accepted what is no JSON: %q", b)
+		}
+		s := &scanner{b: appendChunk(nil, &c)}
+		again, err := parseChunk(s)
+		if err != nil {
+			t.Fatalf("own encoding: %v", err)
+		}
+		normal := func(c collection.Chunk) string { return string(appendChunk(nil, &c)) }
+		if normal(again) != normal(c) {
+			t.Fatalf("%s\n%s", normal(again), normal(c))
+		}
+	})
+}
+
+// FuzzString: a string comes back as encoding/json would read it.
+func FuzzString(f *testing.F) {
+	f.Add("plain")
+	f.Add("é\x00\xff\u2028\"\\\n")
+	f.Fuzz(func(t *testing.T, in string) {
+		b := appendString(nil, in)
+		var std string
+		if err := json.Unmarshal(b, &std); err != nil {
+			t.Fatalf("%q -> %s: %v", in, b, err)
+		}
+		if want := strings.ToValidUTF8(in, "\ufffd"); len(strings.ToValidUTF8(in, "")) == len(in) && std != want {
+			t.Fatalf("%q came back as %q", in, std)
+		}
+		got, err := (&scanner{b: b}).str()
+		if err != nil || got != std {
+			t.Fatalf("got %q, %v; encoding/json %q", got, err, std)
+		}
+	})
+}
+
+func BenchmarkParseChunk(b *testing.B) {
+	var c collection.Chunk
+	for range 250 {
+		c.Cards = append(c.Cards, sampleChunk.Cards[0])
+	}
+	body := append(append([]byte(`{"chunk":`), appendChunk(nil, &c)...), '}')
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		if _, err := parseApplyChunk(body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppendChunk(b *testing.B) {
+	var c collection.Chunk
+	for range 250 {
+		c.Cards = append(c.Cards, sampleChunk.Cards[0])
+	}
+	buf := appendChunk(nil, &c)
+	b.SetBytes(int64(len(buf)))
+	for b.Loop() {
+		buf = appendChunk(buf[:0], &c)
+	}
+}
