@@ -20,6 +20,7 @@ const checkpointBytes = 4 << 20
 type handle struct {
 	path     string
 	file     os.FileInfo // of the file that is open
+	wal      os.FileInfo // of its WAL; nil if there is none
 	db       *sql.DB
 	conn     *sql.Conn
 	stmts    map[string]*sql.Stmt
@@ -33,7 +34,10 @@ func openHandle(ctx context.Context, path string) (*handle, error) {
 	db, err := sqlite.Open(ctx, path, sqlite.Options{
 		Exclusive: true,
 		Journal:   "wal",
-		Pragmas:   []string{"wal_autocheckpoint(0)", "temp_store(memory)"},
+		// The driver sorts pragmas by their text, and reading a WAL in another
+		// locking mode first would make and keep a shared-memory file: the
+		// comment puts this one before all others.
+		Pragmas: []string{"/**/locking_mode(exclusive)", "wal_autocheckpoint(0)", "temp_store(memory)"},
 		// A collection in use elsewhere is an error to tell, not to wait for.
 		BusyTimeout: 500 * time.Millisecond,
 		CacheKiB:    2048,
@@ -53,7 +57,11 @@ func openHandle(ctx context.Context, path string) (*handle, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(), db.Close())
 	}
-	return &handle{path: path, file: fi, db: db, conn: conn, stmts: map[string]*sql.Stmt{}}, nil
+	h := &handle{path: path, file: fi, db: db, conn: conn, stmts: map[string]*sql.Stmt{}}
+	if fi, err := os.Stat(path + "-wal"); err == nil {
+		h.wal = fi
+	}
+	return h, nil
 }
 
 // close folds the WAL into the file and removes it, if it can: where no space
@@ -176,8 +184,16 @@ func (s *Store) opened(ctx context.Context, u *user) (*handle, error) {
 		// what is written to the old one would be lost.
 		if fi, err := os.Stat(u.path()); err != nil || !os.SameFile(fi, u.col.file) {
 			s.o.Log.Warn("the collection was replaced by another program while it was open", "user", u.name)
+			wal := u.col.wal
 			s.closeHandle(u)
 			u.meta.Store(nil)
+			// SQLite leaves the WAL of a file that was moved away. It must not
+			// be replayed onto the new one.
+			if fi, err := os.Stat(u.path() + "-wal"); err == nil && wal != nil && os.SameFile(fi, wal) {
+				if err := os.Remove(u.path() + "-wal"); err != nil {
+					return nil, err
+				}
+			}
 		}
 	}
 	if u.col == nil {

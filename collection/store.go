@@ -37,6 +37,9 @@ type Options struct {
 	// SyncTimeout ends a sync whose client has been silent; 0 means
 	// DefaultSyncTimeout.
 	SyncTimeout time.Duration
+	// EditWait is how long View and Edit wait for a running sync of the user;
+	// 0 means DefaultEditWait.
+	EditWait time.Duration
 	// Snapshots says which replaced files are kept.
 	Snapshots Retention
 	// Now is the clock; nil means time.Now.
@@ -57,6 +60,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SyncTimeout == 0 {
 		o.SyncTimeout = DefaultSyncTimeout
+	}
+	if o.EditWait == 0 {
+		o.EditWait = DefaultEditWait
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -98,6 +104,8 @@ type user struct {
 	// torn is shared by those downloads: true if the file had to be written to
 	// all the same. Nil while there are none.
 	torn *atomic.Bool
+
+	study studyState // queues and undo, between two transactions
 
 	meta atomic.Pointer[cachedMeta] // what Meta answers from, without the lock
 

@@ -239,25 +239,25 @@ func (s *Store) replace(ctx context.Context, u *user, tmp, reason string) error 
 // SQLite cannot read is put aside with its WAL: a damaged collection must not
 // keep its user from uploading a sound one.
 func (s *Store) settleOld(ctx context.Context, u *user, reason string) (kept string, err error) {
-	if _, err := os.Stat(u.path()); err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			return "", err
-		}
+	fi, err := os.Stat(u.path())
+	if errors.Is(err, fs.ErrNotExist) || err == nil && fi.Size() == 0 {
 		// A WAL without its file belongs to nothing.
 		return "", removeSides(u.path())
 	}
-	if hasSides(u.path()) {
-		h, err := openHandle(ctx, u.path())
-		if err == nil {
-			err = errors.Join(h.checkpoint(), h.close())
-		}
-		switch {
-		case sqlite.IsCorrupt(err):
-			s.o.Log.Error("the stored collection is damaged and is put aside", "user", u.name, "err", err)
-			return "", s.putAside(u)
-		case err != nil: // no space, say: then nothing may be lost
-			return "", fmt.Errorf("settle the old collection: %w", err)
-		}
+	if err != nil {
+		return "", err
+	}
+	// Opened even if there is no WAL: another process may hold the file.
+	h, err := openHandle(ctx, u.path())
+	if err == nil {
+		err = errors.Join(h.checkpoint(), h.close())
+	}
+	switch {
+	case sqlite.IsCorrupt(err):
+		s.o.Log.Error("the stored collection is damaged and is put aside", "user", u.name, "err", err)
+		return "", s.putAside(u)
+	case err != nil: // no space, say: then nothing may be lost
+		return "", fmt.Errorf("settle the old collection: %w", err)
 	}
 	at("old settled")
 	if kept, err = s.keep(u, reason); err != nil {
