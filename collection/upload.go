@@ -83,10 +83,25 @@ func prepareUpload(ctx context.Context, path string) error {
 	if err == nil {
 		err = checkAndSettle(ctx, path)
 	}
-	if sqlite.IsCorrupt(err) && !errors.Is(err, ErrCorrupt) {
+	if faultOfFile(err) && !errors.Is(err, ErrCorrupt) {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err
+}
+
+// faultOfFile reports whether SQLite's complaint is about the content of a file
+// (a schema that is half of one version and half of another, say) and not about
+// the disk.
+func faultOfFile(err error) bool {
+	var e interface{ Code() int }
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case 1 /* error in SQL */, 11 /* corrupt */, 18 /* too big */, 19 /* constraint */, 20 /* mismatch */, 26 /* no database */ :
+		return true
+	}
+	return false
 }
 
 func checkHeader(path string) error {
