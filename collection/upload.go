@@ -76,7 +76,7 @@ func prepareUpload(ctx context.Context, path string) error {
 	if err := checkHeader(path); err != nil {
 		return err
 	}
-	err := checkIntegrity(ctx, path)
+	err := sqlite.Verify(ctx, path)
 	if err == nil {
 		_, err = Upgrade(ctx, path)
 	}
@@ -129,24 +129,6 @@ func checkHeader(path string) error {
 	return nil
 }
 
-// checkIntegrity runs SQLite's own check. It is mapped, because the file has
-// just been written and lies in the page cache.
-func checkIntegrity(ctx context.Context, path string) error {
-	db, err := sqlite.Open(ctx, path, sqlite.Options{Immutable: true, MmapBytes: 1 << 30, CacheKiB: 4096})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	var first string
-	if err := db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&first); err != nil {
-		return err
-	}
-	if first != "ok" {
-		return fmt.Errorf("%w: %s", ErrCorrupt, first)
-	}
-	return nil
-}
-
 // checkAndSettle checks what SQLite cannot know of a schema-18 file, and marks
 // everything in it as sent: rows with usn -1 would be handed to nobody, and a
 // usn of 0 would hand every row out again.
@@ -156,6 +138,9 @@ func checkAndSettle(ctx context.Context, path string) error {
 		return err
 	}
 	defer db.Close()
+	if err := dropTriggers(ctx, db); err != nil {
+		return err
+	}
 	if err := checkObjects(ctx, db); err != nil {
 		return err
 	}
@@ -165,6 +150,33 @@ func checkAndSettle(ctx context.Context, path string) error {
 	}
 	defer conn.Close()
 	return settleUSNs(ctx, conn, 1)
+}
+
+// dropTriggers removes what would run whenever we write. Anki has no triggers;
+// a file that has some would have this server do whatever its sender liked.
+func dropTriggers(ctx context.Context, db *sql.DB) error {
+	rows, err := db.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'trigger'`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return err
+		}
+		names = append(names, name)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := db.ExecContext(ctx, `DROP TRIGGER "`+strings.ReplaceAll(name, `"`, `""`)+`"`); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // usnTables are the tables whose rows carry a usn, apart from config, whose
