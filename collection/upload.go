@@ -9,8 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/sqlite"
@@ -84,7 +84,7 @@ func prepareUpload(ctx context.Context, path string) error {
 	if err == nil {
 		err = checkAndSettle(ctx, path)
 	}
-	if faultOfFile(err) && !errors.Is(err, ErrCorrupt) {
+	if (faultOfFile(err) || errors.Is(err, sqlite.ErrDamaged)) && !errors.Is(err, ErrCorrupt) {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err
