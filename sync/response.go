@@ -38,6 +38,9 @@ func (w *responder) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// flush sends what was written so far.
+func (w *responder) flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
 // json answers with v as JSON. A value that is an encodedJSON is written as it is.
 func (w *responder) json(c *call, v any) error {
 	if b, ok := v.(encodedJSON); ok {

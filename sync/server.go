@@ -20,6 +20,7 @@ import (
 const (
 	DefaultMaxMessageBytes = 100 << 20
 	DefaultMaxUploadBytes  = collection.DefaultMaxUploadBytes
+	DefaultKeepAlive       = 10 * time.Second
 )
 
 // Options are the settings of a Server. Auth, Collections and Media must be
@@ -42,6 +43,9 @@ type Options struct {
 	// MaxMediaZipBytes limits the body of uploadChanges as it is sent; 0 means
 	// what media.Store.MaxZipBytes says.
 	MaxMediaZipBytes int64
+	// KeepAlive is how often a client whose upload is being checked gets a sign
+	// of life; 0 means DefaultKeepAlive.
+	KeepAlive time.Duration
 	// TempDir is where requests are spooled whose sender is not yet known;
 	// empty means the system's. It should not be a memory disk.
 	TempDir string
@@ -95,6 +99,9 @@ func New(o Options) *Server {
 	}
 	if o.MaxMediaZipBytes == 0 {
 		o.MaxMediaZipBytes = 128 << 20
+	}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = DefaultKeepAlive
 	}
 	if o.ClientAddr == nil {
 		o.ClientAddr = peerAddr
@@ -211,8 +218,8 @@ func (s *Server) serve(w *responder, c *call) (err error) {
 			if p == http.ErrAbortHandler { //nolint:errorlint // this very value, by contract
 				panic(p)
 			}
-			s.o.Log.Error("panic", "step", c.step.name, "user", c.session.User, "panic", p, "stack", string(debug.Stack()))
-			err = errors.New("panic")
+			s.logPanic(c, p)
+			err = errPanic
 		}
 	}()
 	name, where := s.resolve(c.r.URL.Path)
@@ -247,6 +254,12 @@ func (s *Server) serve(w *responder, c *call) (err error) {
 		return err
 	}
 	return w.json(c, answer)
+}
+
+var errPanic = errors.New("panic")
+
+func (s *Server) logPanic(c *call, p any) {
+	s.o.Log.Error("panic", "step", c.step.name, "user", c.session.User, "panic", p, "stack", string(debug.Stack()))
 }
 
 // peerAddr is the address of the other end of the connection.

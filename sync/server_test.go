@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -408,4 +409,24 @@ func TestPanicIsOneFailedRequest(t *testing.T) {
 			t.Errorf("status %d", resp.StatusCode)
 		}
 	}
+}
+
+// TestSlowUpload: the answer to an upload that takes long to check begins early
+// and is a whole zstd stream all the same.
+func TestSlowUpload(t *testing.T) {
+	g := newRigWith(t, ankisync.Options{KeepAlive: time.Microsecond})
+	c := g.loggedIn(11)
+	c.noSize = true
+	c.upload(fixture(t, "v18-26.09"))
+	broken := fixture(t, "v18-26.09")
+	clear(broken[8192:12288])
+	if status, b := c.post("sync/upload", broken); status != 200 || !strings.Contains(string(b), "corrupt") {
+		t.Errorf("broken upload: %d %q", status, b)
+	}
+	c.noSize = false
+	if m := c.meta(); m.Empty {
+		t.Error("nothing was stored")
+	}
+	old := g.loggedIn(10)
+	old.upload(fixture(t, "v11-2.1.36"))
 }

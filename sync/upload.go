@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 )
@@ -15,32 +16,134 @@ const (
 	uploadCorrupt  = "Your upload was corrupt. Please use Check Database, or restore from backup."
 	uploadTooLarge = "collection exceeds size limit"
 	uploadSchema   = "Your collection was made by a version of Anki that this server does not know. Please update the server."
+	uploadFailed   = "The server could not store your collection. What it had before is still there. Please tell whoever runs it."
 )
 
 // upload replaces the user's collection.
 func (s *Server) upload(w *responder, c *call) error {
-	r := c.payload
+	body := &endReader{r: c.payload, end: make(chan struct{})}
 	if c.noPayload {
-		r = strings.NewReader("")
+		body.r = strings.NewReader("")
 	}
-	err := s.o.Collections.Upload(c.r.Context(), c.session.User, r)
-	if err == nil {
-		return w.bytes(c, []byte(uploadOK))
+	done := make(chan error, 1)
+	go func() {
+		// A goroutine of its own needs a recovery of its own.
+		defer func() {
+			if p := recover(); p != nil {
+				s.logPanic(c, p)
+				done <- errPanic
+			}
+		}()
+		done <- s.o.Collections.Upload(c.r.Context(), c.session.User, body)
+	}()
+	err, early := s.awaitUpload(w, c, body, done)
+	text, known := uploadText(err)
+	if err != nil {
+		s.o.Log.Warn("upload refused", "user", c.session.User, "client", c.client, "err", err)
 	}
-	text := ""
-	switch {
-	case errors.Is(err, collection.ErrTooLarge):
-		text = uploadTooLarge
-	case errors.Is(err, collection.ErrUnsupportedSchema):
-		text = uploadSchema
-	case errors.Is(err, collection.ErrCorrupt):
-		text = uploadCorrupt
-	default:
+	if early != nil {
+		if !known {
+			text = uploadFailed
+		}
+		return errors.Join(early.finish(text), unlessKnown(err, known))
+	}
+	if !known {
 		return err
 	}
-	s.o.Log.Warn("upload refused", "user", c.session.User, "client", c.client, "err", err)
 	// Whatever is left of the body is read, or the client would see a broken
 	// connection instead of the answer.
-	_, _ = io.CopyN(io.Discard, r, s.o.MaxUploadBytes)
+	_, _ = io.CopyN(io.Discard, body, s.o.MaxUploadBytes)
 	return w.bytes(c, []byte(text))
+}
+
+func unlessKnown(err error, known bool) error {
+	if known {
+		return nil
+	}
+	return err
+}
+
+// uploadText is the answer to an upload, if it is one that the client shows.
+func uploadText(err error) (text string, known bool) {
+	switch {
+	case err == nil:
+		return uploadOK, true
+	case errors.Is(err, collection.ErrTooLarge):
+		return uploadTooLarge, true
+	case errors.Is(err, collection.ErrUnsupportedSchema):
+		return uploadSchema, true
+	case errors.Is(err, collection.ErrCorrupt):
+		return uploadCorrupt, true
+	}
+	return "", false
+}
+
+// awaitUpload waits for an upload to be checked and stored. A client gives up
+// after 30 s without a byte, and a slow machine may need longer for a large
+// collection: if it takes long the answer is begun early, and kept alive.
+func (s *Server) awaitUpload(w *responder, c *call, body *endReader, done <-chan error) (error, *earlyAnswer) {
+	select {
+	case err := <-done:
+		return err, nil
+	case <-body.end:
+	}
+	t := time.NewTicker(s.o.KeepAlive)
+	defer t.Stop()
+	var early *earlyAnswer
+	for {
+		select {
+		case err := <-done:
+			return err, early
+		case <-t.C:
+			if !c.zstd() {
+				continue // older clients wait for an hour
+			}
+			if early == nil {
+				early = newEarlyAnswer(w)
+			}
+			early.keepAlive()
+		}
+	}
+}
+
+// earlyAnswer is a 200 whose text is not known yet: a zstd frame of empty
+// blocks, until the last one has the text.
+type earlyAnswer struct{ w *responder }
+
+func newEarlyAnswer(w *responder) *earlyAnswer {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	// The length of the likely text. Clients show progress by it, no more.
+	w.Header().Set(originalSizeHeader, "2")
+	// Magic number, no optional fields, the smallest window.
+	_, _ = w.Write([]byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x00})
+	return &earlyAnswer{w}
+}
+
+// keepAlive sends an empty block.
+func (e *earlyAnswer) keepAlive() {
+	_, _ = e.w.Write([]byte{0, 0, 0})
+	e.w.flush()
+}
+
+// finish sends the text as the last block, not compressed.
+func (e *earlyAnswer) finish(text string) error {
+	n := len(text)<<3 | 1
+	_, err := e.w.Write(append([]byte{byte(n), byte(n >> 8), byte(n >> 16)}, text...))
+	return err
+}
+
+// endReader closes end once, when its reader has no more.
+type endReader struct {
+	r     io.Reader
+	end   chan struct{}
+	ended bool
+}
+
+func (e *endReader) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	if err != nil && !e.ended {
+		e.ended = true
+		close(e.end)
+	}
+	return n, err
 }
