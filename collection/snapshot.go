@@ -115,7 +115,16 @@ func (s *Store) keep(u *user, reason string) (path string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
+	// Later than all others, also where the clock went backwards (small machines
+	// have none that runs on): the newest must not be the first to go.
 	now := s.o.Now().UTC()
+	all, err := listSnapshots(u.dir)
+	if err != nil {
+		return "", err
+	}
+	if len(all) > 0 && !now.After(all[0].Time.Add(time.Millisecond)) {
+		now = all[0].Time.Add(time.Millisecond)
+	}
 	for {
 		dst := filepath.Join(dir, now.Format(snapshotTime)+"-"+reason+snapshotExt)
 		err := linkOrCopy(u.path(), dst)
@@ -191,7 +200,7 @@ func (s *Store) Restore(ctx context.Context, name, id string) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := parseSnapshotName(id + snapshotExt); !ok || id != filepath.Base(id) {
+	if _, ok := parseSnapshotName(id + snapshotExt); !ok || id != filepath.Base(id) || strings.Contains(id, "\x00") {
 		return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
 	}
 	tmp, err := tempPath(u.dir)
