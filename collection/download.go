@@ -48,6 +48,7 @@ func (s *Store) Download(ctx context.Context, name string, o DownloadOptions) (*
 	var private string // a file to convert outside the user's lock, and then to remove
 	err := s.withUser(ctx, name, func(u *user) error {
 		s.rollback(u)
+		u.study.handedOut()
 		h, err := s.opened(ctx, u)
 		if errors.Is(err, ErrNotFound) {
 			d, err = s.freshDownload(ctx, u, o)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/scheduling"
+	"github.com/ankisyncd/ankisyncd/schema"
 )
 
 // DefaultEditWait is how long View and Edit wait for a running sync.
@@ -31,15 +32,18 @@ type Txn struct {
 	readOnly bool
 	dirty    bool // something was written
 	rescoped bool // scm is to change: every device does a full sync
-	// requeue: something was written that the kept queues do not know of.
-	requeue bool
-	kept    bool // the previous state lies in a snapshot
-	removed int  // rows that were deleted
-	delta   Counts
+	stale    bool // something was written that the kept queues do not know of
+	kept     bool // the previous state lies in a snapshot
+	removed  int  // rows that were deleted
+	delta    Counts
 
+	// What was read and still holds; writing methods see to that.
 	notetypes map[int64]*notetypeInUse
+	decks     []*schema.Deck
+	presets   map[int64]*schema.DeckConfig
 	day       *scheduling.Timing
-	study     studyState
+
+	study studyState // becomes the user's if the transaction succeeds
 }
 
 // View runs f on the committed state of a user's collection. Writing methods
@@ -162,7 +166,8 @@ func (s *Store) newTxn(u *user, h *handle, readOnly bool) (*Txn, error) {
 		s: s, u: u, h: h, now: s.o.Now(), before: m, usn: m.USN, readOnly: readOnly,
 		notetypes: map[int64]*notetypeInUse{},
 	}
-	t.study, u.study = u.study.at(m), studyState{}
+	t.study = u.study.at(m)
+	u.study.queues = nil // they move on with the transaction
 	if err := t.startDay(); err != nil {
 		return nil, fmt.Errorf("start the day: %w", err)
 	}
@@ -189,7 +194,7 @@ func (t *Txn) startDay() error {
 	if err := t.h.commit(); err != nil {
 		return errors.Join(err, t.h.rollback())
 	}
-	t.study = studyState{undo: t.study.undo, mod: t.before.Mod, scm: t.before.SCM, usn: t.before.USN, dayEnds: day.NextDayAt}
+	t.study.dayEnds = day.NextDayAt
 	return nil
 }
 
@@ -198,7 +203,7 @@ func (t *Txn) write() error {
 	if t.readOnly {
 		return ErrReadOnly
 	}
-	t.dirty, t.requeue = true, true
+	t.dirty, t.stale = true, true
 	return nil
 }
 
@@ -255,7 +260,7 @@ func (t *Txn) commit() error {
 		t.h.counts = &c
 	}
 	t.u.remember(after)
-	if t.requeue {
+	if t.stale {
 		t.study.queues = nil
 	}
 	t.study.mod, t.study.scm, t.study.usn = after.Mod, after.SCM, after.USN

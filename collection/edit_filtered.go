@@ -1,0 +1,242 @@
+package collection
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/ankisyncd/ankisyncd/scheduling"
+	"github.com/ankisyncd/ankisyncd/schema"
+	"github.com/ankisyncd/ankisyncd/search"
+)
+
+// maxFilteredSearches is how many searches a filtered deck has at most.
+const maxFilteredSearches = 2
+
+// FilteredDeck says what a filtered deck collects.
+type FilteredDeck struct {
+	Name       string // human, whole
+	Reschedule bool
+	Searches   []FilteredSearch // one or two
+	// Seconds until a card that is not rescheduled comes again; 0: it goes home.
+	PreviewAgainSecs, PreviewHardSecs, PreviewGoodSecs uint32
+}
+
+// FilteredSearch is one search of a filtered deck.
+type FilteredSearch struct {
+	Query string
+	Limit uint32
+	Order scheduling.FilteredOrder
+}
+
+// SaveFilteredDeck makes (id 0) or changes a filtered deck and fills it; n is
+// the number of cards it got. If that is 0 it is an EditError, unless allowEmpty.
+func (t *Txn) SaveFilteredDeck(id int64, f FilteredDeck, allowEmpty bool) (d *schema.Deck, n int, err error) {
+	if err := t.secondScheduler(); err != nil {
+		return nil, 0, err
+	}
+	if err := f.check(); err != nil {
+		return nil, 0, err
+	}
+	if err := t.write(); err != nil {
+		return nil, 0, err
+	}
+	native, err := t.placeDeck(schema.NormalizeDeckName(f.Name), id)
+	if err != nil {
+		return nil, 0, err
+	}
+	if id != 0 {
+		if d, err = t.filteredDeck(id); err != nil {
+			return nil, 0, err
+		}
+		if d.Name != native {
+			if err := t.RenameDeck(id, schema.HumanDeckName(native)); err != nil {
+				return nil, 0, err
+			}
+			d.Name = native
+		}
+	} else {
+		d = &schema.Deck{Name: native, Common: schema.DeckCommon{StudyCollapsed: true, BrowserCollapsed: true}}
+		if d.ID, err = t.newID(`SELECT (SELECT max(id) FROM decks) FROM decks WHERE id = ?`); err != nil {
+			return nil, 0, err
+		}
+	}
+	kind := schema.FilteredDeck{PreviewDelay: 10}
+	if d.Kind.Filtered != nil {
+		kind = *d.Kind.Filtered
+	}
+	kind.Reschedule = f.Reschedule
+	kind.PreviewAgainSecs, kind.PreviewHardSecs, kind.PreviewGoodSecs = f.PreviewAgainSecs, f.PreviewHardSecs, f.PreviewGoodSecs
+	kind.SearchTerms = nil
+	for _, s := range f.Searches {
+		kind.SearchTerms = append(kind.SearchTerms, schema.SearchTerm{Search: s.Query, Limit: s.Limit, Order: int32(s.Order)})
+	}
+	d.Kind = schema.DeckKind{Filtered: &kind, Unknown: d.Kind.Unknown}
+	if err := t.saveDeck(d); err != nil {
+		return nil, 0, err
+	}
+	if n, err = t.RebuildFilteredDeck(d.ID); err != nil {
+		return nil, 0, err
+	}
+	if n == 0 && !allowEmpty {
+		return nil, 0, refuse("no cards match the search of the filtered deck")
+	}
+	return d, n, nil
+}
+
+func (f *FilteredDeck) check() error {
+	if len(f.Searches) == 0 || len(f.Searches) > maxFilteredSearches {
+		return refuse("a filtered deck has one or two searches")
+	}
+	for _, s := range f.Searches {
+		if _, err := search.Parse(s.Query); err != nil {
+			return &EditError{Reason: "the search of the filtered deck is not usable", Err: err}
+		}
+		if s.Order < scheduling.FilterOldestReviewed || s.Order > scheduling.FilterRelativeOverdueness {
+			return refuse("there is no order %d for filtered decks", s.Order)
+		}
+	}
+	return nil
+}
+
+// filteredDeck returns a deck that must be a filtered one.
+func (t *Txn) filteredDeck(id int64) (*schema.Deck, error) {
+	d, err := t.Deck(id)
+	if err != nil {
+		return nil, err
+	}
+	if d.Kind.Filtered == nil {
+		return nil, refuse("the deck %q is not a filtered one", schema.HumanDeckName(d.Name))
+	}
+	return d, nil
+}
+
+// EmptyFilteredDeck sends the cards of a filtered deck home, and returns how
+// many there were.
+func (t *Txn) EmptyFilteredDeck(id int64) (int, error) {
+	if _, err := t.filteredDeck(id); err != nil {
+		return 0, err
+	}
+	if err := t.secondScheduler(); err != nil {
+		return 0, err
+	}
+	ids, err := collect(t.h, scanID, `SELECT id FROM cards WHERE did = ?`, id)
+	if err != nil {
+		return 0, err
+	}
+	return t.changeCards(ids, func(c *scheduling.Card) (bool, error) {
+		if c.OriginalDeckID == 0 { // it has no home: a client's database check would find it one
+			c.DeckID = defaultDeckID
+			return true, nil
+		}
+		return scheduling.ReturnHome(c), nil
+	})
+}
+
+// RebuildFilteredDeck empties a filtered deck and fills it anew
+// (docs/scheduling-and-rendering.md §3). It returns how many cards it got.
+func (t *Txn) RebuildFilteredDeck(id int64) (int, error) {
+	d, err := t.filteredDeck(id)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := t.EmptyFilteredDeck(id); err != nil {
+		return 0, err
+	}
+	n := 0
+	for i, term := range d.Kind.Filtered.SearchTerms {
+		if i == maxFilteredSearches {
+			break
+		}
+		cards, err := t.cardsForFiltered(term)
+		if err != nil {
+			return 0, err
+		}
+		for j := range cards {
+			c := &cards[j]
+			s := schedulingCard(c)
+			if scheduling.MoveToFiltered(&s, id, scheduling.FilteredStart+int64(n), d.Kind.Filtered.Reschedule) {
+				c.take(&s)
+				if err := t.saveCard(c); err != nil {
+					return 0, err
+				}
+			}
+			n++
+		}
+	}
+	return n, nil
+}
+
+// cardsForFiltered returns the cards that one search of a filtered deck
+// collects, in its order.
+func (t *Txn) cardsForFiltered(term schema.SearchTerm) ([]Card, error) {
+	node, err := search.Parse(term.Search)
+	if err != nil {
+		return nil, &EditError{Reason: "the search of the filtered deck is not usable", Err: err}
+	}
+	ids, err := t.findNode(context.Background(), search.And{
+		node,
+		search.Not{Node: search.State{Kind: search.StateSuspended}},
+		search.Not{Node: search.State{Kind: search.StateBuried}},
+		search.Not{Node: search.Deck{Pattern: "filtered"}},
+	}, search.Cards, FindOptions{})
+	if err != nil {
+		return nil, err
+	}
+	rows, err := t.cards(ids)
+	if err != nil {
+		return nil, err
+	}
+	by, err := t.filteredOrder(scheduling.FilteredOrder(term.Order))
+	if err != nil {
+		return nil, err
+	}
+	cards := make([]scheduling.Card, len(rows))
+	index := make([]int, len(rows))
+	for i := range rows {
+		cards[i], index[i] = schedulingCard(&rows[i]), i
+	}
+	slices.SortStableFunc(index, func(a, b int) int { return by(&cards[a], &cards[b]) })
+	out := make([]Card, 0, min(len(rows), int(term.Limit)))
+	for _, i := range index {
+		if len(out) == cap(out) {
+			break
+		}
+		out = append(out, rows[i])
+	}
+	return out, nil
+}
+
+// filteredOrder is an order of cards for a filtered deck.
+func (t *Txn) filteredOrder(order scheduling.FilteredOrder) (func(a, b *scheduling.Card) int, error) {
+	day, err := t.Timing()
+	if err != nil {
+		return nil, err
+	}
+	fsrs, err := t.configBool("fsrs", false)
+	if err != nil {
+		return nil, err
+	}
+	last := map[int64]int64{}
+	if order == scheduling.FilterOldestReviewed {
+		err := t.h.query(func(scan func(...any) error) error {
+			var cid, id int64
+			err := scan(&cid, &id)
+			last[cid] = id
+			return err
+		}, `SELECT cid, max(id) FROM revlog GROUP BY cid`)
+		if err != nil {
+			return nil, err
+		}
+	}
+	dice := map[int64]uint64{}
+	random := func(id int64) uint64 {
+		v, ok := dice[id]
+		if !ok {
+			v = rand.Uint64() //nolint:gosec // an order of cards, not a secret
+			dice[id] = v
+		}
+		return v
+	}
+	return scheduling.FilteredLess(order, day, fsrs, func(id int64) int64 { return last[id] }, random), nil
+}

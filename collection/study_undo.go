@@ -1,0 +1,107 @@
+package collection
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ankisyncd/ankisyncd/scheduling"
+)
+
+// answerUndo is what takes an answer back.
+type answerUndo struct {
+	before, after Card
+	review        int64 // its id in the review log
+	deck          scheduling.DeckDelta
+	buried        []buriedCard
+	leech         bool // the note got the tag
+	// handedOut: somebody has downloaded the collection since.
+	handedOut bool
+}
+
+type buriedCard struct{ before, after Card }
+
+// handedOut notes that a device got the whole collection as it is, with reviews
+// that must not vanish from then on.
+func (s *studyState) handedOut() {
+	if s.undo != nil {
+		s.undo.handedOut = true
+	}
+}
+
+// Undone is what UndoAnswer did.
+type Undone struct {
+	CardID int64
+	// ReviewKept means that a device may already have got the review. There is
+	// no way to take it from there, so it stays in the log.
+	ReviewKept bool
+}
+
+// UndoAnswer takes back the last answer that was given through this Store: the
+// card and the siblings that it buried are what they were, with a new mod, the
+// decks' counters are lowered, a tag that it added is removed. The review is
+// removed from the log if no device can have got it.
+//
+// It is ErrNothingToUndo if there was no answer (a restart forgets it), or if
+// the card was changed since.
+func (t *Txn) UndoAnswer() (Undone, error) {
+	if t.readOnly {
+		return Undone{}, ErrReadOnly
+	}
+	undo := t.study.undo
+	if undo == nil {
+		return Undone{}, ErrNothingToUndo
+	}
+	now, err := t.Card(undo.after.ID)
+	if errors.Is(err, ErrNoObject) || err == nil && now != undo.after {
+		t.study.undo = nil
+		return Undone{}, ErrNothingToUndo
+	}
+	if err != nil {
+		return Undone{}, err
+	}
+	row := undo.before
+	if err := t.saveCard(&row); err != nil {
+		return Undone{}, err
+	}
+	for _, b := range undo.buried {
+		now, err := t.Card(b.after.ID)
+		if errors.Is(err, ErrNoObject) || err == nil && now != b.after {
+			continue
+		}
+		if err != nil {
+			return Undone{}, err
+		}
+		row := b.before
+		if err := t.saveCard(&row); err != nil {
+			return Undone{}, err
+		}
+	}
+	if err := t.countForDeck(undo.deck); err != nil {
+		return Undone{}, err
+	}
+	if undo.leech {
+		if _, err := t.RemoveNoteTags([]int64{undo.before.NID}, []string{scheduling.LeechTag}, false); err != nil {
+			return Undone{}, err
+		}
+	}
+	kept, err := t.removeReview(undo)
+	if err != nil {
+		return Undone{}, err
+	}
+	t.study.undo = nil
+	return Undone{CardID: undo.after.ID, ReviewKept: kept}, nil
+}
+
+// removeReview removes an answer's review from the log, unless a device may have
+// it: every sync since raised the collection's usn above that of the review.
+func (t *Txn) removeReview(undo *answerUndo) (kept bool, err error) {
+	if undo.handedOut {
+		return true, nil
+	}
+	n, err := t.h.exec(`DELETE FROM revlog WHERE id = ? AND cid = ? AND usn = ?`, undo.review, undo.after.ID, t.usn)
+	if err != nil {
+		return false, fmt.Errorf("remove review: %w", err)
+	}
+	t.delta.Revlog -= n
+	return n == 0, nil
+}
