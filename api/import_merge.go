@@ -1,0 +1,308 @@
+package api
+
+import (
+	"context"
+	"crypto/sha1" // Anki names renamed media files by it; nothing is secured
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/media"
+	"github.com/ankisyncd/ankisyncd/rendering"
+	"github.com/ankisyncd/ankisyncd/schema"
+)
+
+func utoa(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// merge adds the notes of a package: those whose guid is not there yet, with new
+// cards in the decks that they have in the package. Notes that are there get the
+// package's fields and tags if it changed them later. Options of decks, and what
+// the packer knew of his cards, stay behind.
+func (c *call) merge(ctx context.Context, from *collection.Txn, p *apkg) error {
+	m := &merger{from: from, models: map[int64]*schema.Notetype{}, decks: map[int64]int64{}}
+	ids, err := from.FindNotes(ctx, "", collection.FindOptions{})
+	if err != nil {
+		return err
+	}
+	// Files first: notes that refer to nothing are worse than files that nobody
+	// refers to.
+	wanted := map[string]bool{}
+	for _, id := range ids {
+		n, err := from.Note(id)
+		if err != nil {
+			return err
+		}
+		for _, name := range rendering.MediaRefs(n.Flds) {
+			wanted[name] = true
+		}
+	}
+	if m.renamed, err = c.putMedia(ctx, p, wanted); err != nil {
+		return err
+	}
+	return c.a.o.Collections.EditWith(ctx, c.user, collection.EditOptions{Keep: "import"}, func(to *collection.Txn) error {
+		m.to = to
+		if err := m.readGUIDs(ctx); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := m.note(id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+type merger struct {
+	from, to *collection.Txn
+	guids    map[string]int64
+	models   map[int64]*schema.Notetype // ours, by the package's id
+	decks    map[int64]int64            // likewise
+	renamed  map[string]string          // media files
+}
+
+func (m *merger) readGUIDs(ctx context.Context) error {
+	ids, err := m.to.FindNotes(ctx, "", collection.FindOptions{})
+	if err != nil {
+		return err
+	}
+	m.guids = make(map[string]int64, len(ids))
+	for _, id := range ids {
+		n, err := m.to.Note(id)
+		if err != nil {
+			return err
+		}
+		m.guids[n.GUID] = id
+	}
+	return nil
+}
+
+func (m *merger) note(id int64) error {
+	n, err := m.from.Note(id)
+	if err != nil {
+		return err
+	}
+	nt, err := m.model(n.MID)
+	if err != nil {
+		return err
+	}
+	fields := schema.SplitFields(m.rename(n.Flds))
+	for len(fields) < len(nt.Fields) {
+		fields = append(fields, "")
+	}
+	fields, tags := fields[:len(nt.Fields)], n.TagList()
+	if have, ok := m.guids[n.GUID]; ok {
+		old, err := m.to.Note(have)
+		if err != nil || old.Mod >= n.Mod || old.MID != nt.ID {
+			return err
+		}
+		return m.to.UpdateNote(have, collection.NoteChange{Fields: fields, Tags: &tags})
+	}
+	cards, err := m.from.NoteCards(id)
+	if err != nil {
+		return err
+	}
+	decks := map[int64]int64{} // by ordinal
+	first := int64(1)
+	for i, card := range cards {
+		if decks[card.Ord], err = m.deck(card); err != nil {
+			return err
+		}
+		if i == 0 {
+			first = decks[card.Ord]
+		}
+	}
+	added, _, err := m.to.AddNote(collection.NewNote{NotetypeID: nt.ID, DeckID: first, Fields: fields, Tags: tags, GUID: n.GUID})
+	if err != nil {
+		return err
+	}
+	m.guids[n.GUID] = added
+	made, err := m.to.NoteCards(added)
+	if err != nil {
+		return err
+	}
+	for _, card := range made {
+		if deck := decks[card.Ord]; deck != 0 && deck != card.DID {
+			if _, err := m.to.MoveCards(deck, card.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// model finds or adds the notetype that a notetype of the package is here.
+func (m *merger) model(id int64) (*schema.Notetype, error) {
+	if nt := m.models[id]; nt != nil {
+		return nt, nil
+	}
+	theirs, err := m.from.Notetype(id)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := m.to.Notetype(id)
+	if errors.Is(err, collection.ErrNoObject) || err == nil && !sameShape(ours, theirs) {
+		ours, err = m.to.NotetypeByName(theirs.Name)
+	}
+	if errors.Is(err, collection.ErrNoObject) || err == nil && !sameShape(ours, theirs) {
+		theirs.Config.TargetDeckID = 0
+		text, jerr := theirs.JSON(false)
+		if jerr != nil {
+			return nil, jerr
+		}
+		ours, err = m.to.InsertNotetype(text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.models[id] = ours
+	return ours, nil
+}
+
+// sameShape tells whether notes of one notetype fit the other.
+func sameShape(a, b *schema.Notetype) bool {
+	if a.Config.Kind != b.Config.Kind || len(a.Fields) != len(b.Fields) || len(a.Templates) != len(b.Templates) {
+		return false
+	}
+	for i := range a.Fields {
+		if a.Fields[i].Name != b.Fields[i].Name {
+			return false
+		}
+	}
+	for i := range a.Templates {
+		if a.Templates[i].Name != b.Templates[i].Name {
+			return false
+		}
+	}
+	return true
+}
+
+// deck finds or makes the deck of a card of the package.
+func (m *merger) deck(card collection.Card) (int64, error) {
+	id := card.DID
+	if card.ODID != 0 {
+		id = card.ODID
+	}
+	if have, ok := m.decks[id]; ok {
+		return have, nil
+	}
+	theirs, err := m.from.Deck(id)
+	if err != nil {
+		return 1, ignoreMissing(err)
+	}
+	ours, err := m.to.CreateDeck(schema.HumanDeckName(theirs.Name))
+	if err != nil {
+		return 0, err
+	}
+	have := ours.ID
+	if ours.Kind.Normal == nil {
+		have = 1
+	}
+	m.decks[id] = have
+	return have, nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, collection.ErrNoObject) {
+		return nil
+	}
+	return err
+}
+
+// rename changes references to media files that got another name.
+func (m *merger) rename(flds string) string {
+	for _, name := range rendering.MediaRefs(flds) {
+		if to, ok := m.renamed[name]; ok {
+			flds = strings.NewReplacer("[sound:"+name+"]", "[sound:"+to+"]", `"`+name+`"`, `"`+to+`"`, "'"+name+"'", "'"+to+"'").Replace(flds)
+		}
+	}
+	return flds
+}
+
+// putMedia stores the files of a package, all or those that are wanted. A name
+// that means another file here gets the file's hash in it, as in clients.
+func (c *call) putMedia(ctx context.Context, p *apkg, wanted map[string]bool) (renamed map[string]string, err error) {
+	if c.a.o.Media == nil {
+		return nil, nil
+	}
+	names, err := p.media()
+	if err != nil {
+		return nil, err
+	}
+	renamed = map[string]string{}
+	for _, f := range p.zip.File {
+		name, ok := names[f.Name]
+		if !ok || wanted != nil && !wanted[name] && !strings.HasPrefix(name, "_") {
+			continue
+		}
+		to, err := c.putFile(ctx, p, f.Name, name)
+		switch {
+		case errors.Is(err, media.ErrBadRequest):
+			c.a.o.Log.Warn("media file of a package is left out", "user", c.user, "err", err)
+		case err != nil:
+			return nil, err
+		case to != name:
+			renamed[name] = to
+		}
+	}
+	return renamed, nil
+}
+
+// putFile unpacks one file to disk, to know its hash before its name.
+func (c *call) putFile(ctx context.Context, p *apkg, partName, name string) (string, error) {
+	r, err := p.open(find(p.zip, partName))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = r.Close() }()
+	tmp, err := os.CreateTemp(c.a.o.TempDir, ".import-media-*")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _, _ = tmp.Close(), os.Remove(tmp.Name()) }()
+	hash := sha1.New()
+	if _, err := io.Copy(io.MultiWriter(tmp, hash), r); err != nil {
+		return "", err
+	}
+	have, err := c.storedHash(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	sum := hex.EncodeToString(hash.Sum(nil))
+	if have == sum {
+		return name, nil
+	}
+	if have != "" {
+		ext := path.Ext(name)
+		name = strings.TrimSuffix(name, ext) + "-" + sum + ext
+	}
+	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	_, err = c.a.o.Media.Put(ctx, c.user, name, tmp)
+	return name, err
+}
+
+// storedHash is the hash of the stored file of a name, "" without one.
+func (c *call) storedHash(ctx context.Context, name string) (string, error) {
+	f, err := c.a.o.Media.OpenFile(ctx, c.user, name)
+	if errors.Is(err, media.ErrConflict) || errors.Is(err, media.ErrBadRequest) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	hash := sha1.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}

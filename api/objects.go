@@ -1,0 +1,208 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/rendering"
+	"github.com/ankisyncd/ankisyncd/schema"
+)
+
+// object is a JSON object in an answer.
+type object = map[string]any
+
+// legacy takes an object in the JSON of schema 11 and adds the keys that the
+// original's library had in it and current ones no longer write.
+func legacy(text []byte, err error, defaults object) (object, error) {
+	if err != nil {
+		return nil, err
+	}
+	var o object
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.UseNumber()
+	if err := d.Decode(&o); err != nil {
+		return nil, err
+	}
+	for k, v := range defaults {
+		if _, ok := o[k]; !ok {
+			o[k] = v
+		}
+	}
+	return o, nil
+}
+
+func modelObject(nt *schema.Notetype) (object, error) {
+	// Ids of models were text in the original.
+	text, err := nt.JSON(true)
+	o, err := legacy(text, err, object{"vers": []any{}, "tags": []any{}})
+	if err != nil {
+		return nil, err
+	}
+	fields, _ := o["flds"].([]any)
+	for _, f := range fields {
+		if f, ok := f.(object); ok && f["media"] == nil {
+			f["media"] = []any{}
+		}
+	}
+	return o, nil
+}
+
+func deckObject(d *schema.Deck) (object, error) {
+	text, err := d.JSON()
+	if d.Kind.Filtered != nil {
+		return legacy(text, err, object{"separate": true, "return": true, "delays": nil, "desc": ""})
+	}
+	return legacy(text, err, object{"extendNew": 10, "extendRev": 50})
+}
+
+func configObject(c *schema.DeckConfig) (object, error) {
+	text, err := c.JSON()
+	return legacy(text, err, nil)
+}
+
+// noteObject is a note with its model. id is what its "id" reads: a number in
+// lists, the text of the path where the path named the note.
+func noteObject(t *collection.Txn, id int64, shown any) (object, error) {
+	n, err := t.Note(id)
+	if err != nil {
+		return nil, err
+	}
+	nt, err := t.Notetype(n.MID)
+	if err != nil {
+		return nil, err
+	}
+	model, err := modelObject(nt)
+	if err != nil {
+		return nil, err
+	}
+	fields := object{}
+	texts := n.FieldList()
+	for i, f := range nt.Fields {
+		if i < len(texts) {
+			fields[f.Name] = texts[i]
+		}
+	}
+	tags := n.TagList()
+	if tags == nil {
+		tags = []string{}
+	}
+	return object{
+		"id": shown, "guid": n.GUID, "model": model, "mid": n.MID, "mod": n.Mod,
+		"scm": t.Meta().SCM, "tags": tags, "string_tags": strings.Join(tags, " "),
+		"fields": fields, "flags": n.Flags, "usn": n.USN,
+	}, nil
+}
+
+// cardOptions are what a card object is to hold besides the card.
+type cardOptions struct{ note, deck, revlog bool }
+
+func readCardOptions(p params) cardOptions {
+	return cardOptions{
+		note:   p.truth("load_note", false),
+		deck:   p.truth("load_deck", false),
+		revlog: p.truth("load_latest_revlog", false),
+	}
+}
+
+func cardObject(t *collection.Txn, id int64, o cardOptions) (object, error) {
+	c, err := t.Card(id)
+	if err != nil {
+		return nil, err
+	}
+	r, err := t.RenderCard(id, rendering.Options{})
+	if err != nil {
+		return nil, err
+	}
+	out := object{
+		"id": c.ID, "isEmpty": nil, "css": "<style>" + r.CSS + "</style>",
+		"question": sideHTML(r.Question, r.QuestionAV, r.LatexSVG),
+		"answer":   sideHTML(r.Answer, r.AnswerAV, r.LatexSVG),
+		"did":      c.DID, "due": c.Due, "factor": c.Factor, "ivl": c.Ivl, "lapses": c.Lapses,
+		"left": c.Left, "mod": c.Mod, "nid": c.NID, "odid": c.ODID, "odue": c.ODue, "ord": c.Ord,
+		"queue": c.Queue, "reps": c.Reps, "type": c.Type, "usn": c.USN, "timerStarted": nil,
+	}
+	if o.note {
+		if out["note"], err = noteObject(t, c.NID, c.NID); err != nil {
+			return nil, err
+		}
+	}
+	if o.deck {
+		d, err := t.Deck(c.DID)
+		if err != nil {
+			return nil, err
+		}
+		if out["deck"], err = deckObject(d); err != nil {
+			return nil, err
+		}
+	}
+	if o.revlog {
+		if out["latest_revlog"], err = latestReview(t, id); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// sideHTML gives a rendered side the form it had in the original: sound tags as
+// they are written in notes, and formulas as the images that clients made.
+func sideHTML(html string, tags []rendering.AVTag, svg bool) string {
+	for _, side := range []string{"q", "a"} {
+		if !strings.Contains(html, "[anki:play:"+side) {
+			continue
+		}
+		pairs := make([]string, 0, 2*len(tags))
+		for i, tag := range tags {
+			pairs = append(pairs, fmt.Sprintf("[anki:play:%s:%d]", side, i), tagText(tag))
+		}
+		html = strings.NewReplacer(pairs...).Replace(html)
+	}
+	html, _ = rendering.LaTeX(html, svg)
+	return html
+}
+
+func tagText(tag rendering.AVTag) string {
+	if tag.Speech == nil {
+		return "[sound:" + tag.File + "]"
+	}
+	return "[anki:tts lang=" + tag.Speech.Lang + "]" + tag.Speech.Text + "[/anki:tts]"
+}
+
+// latestReview is the newest review of a card, nil without one.
+func latestReview(t *collection.Txn, cardID int64) (any, error) {
+	rs, err := t.LastReviews(cardID)
+	if err != nil || len(rs) == 0 {
+		return nil, err
+	}
+	return object{"id": rs[0].ID, "ease": rs[0].Ease, "timestamp": rs[0].ID / 1000}, nil
+}
+
+// deckFor finds a deck by name or id; the original tried both for either.
+func deckFor(t *collection.Txn, v any) (*schema.Deck, error) {
+	name, isText := v.(string)
+	if isText {
+		d, err := t.DeckByName(name)
+		if err == nil || !errors.Is(err, collection.ErrNoObject) {
+			return d, err
+		}
+	}
+	if id, ok := asInt(v); ok {
+		d, err := t.Deck(id)
+		if err == nil || !errors.Is(err, collection.ErrNoObject) {
+			return d, err
+		}
+	}
+	return nil, &httpError{status: 404, detail: "No deck with id or name: " + printable(fmt.Sprint(v))}
+}
+
+// pathID is the id in the path of a note, card or model.
+func (c *call) pathID() (int64, error) {
+	id, err := strconv.ParseInt(c.id, 10, 64)
+	if err != nil {
+		return 0, fault("id %q", printable(c.id))
+	}
+	return id, nil
+}

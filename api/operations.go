@@ -1,0 +1,55 @@
+package api
+
+import "github.com/ankisyncd/ankisyncd/collection"
+
+// operations are all calls by kind and name (docs/compat.md §6.2, §6.3).
+var operations map[string]operation
+
+func init() {
+	addTags := operation{void: true, run: changeTags((*collection.Txn).AddNoteTags)}
+	removeTags := operation{void: true, run: changeTags((*collection.Txn).RemoveNoteTags)}
+	operations = map[string]operation{
+		"collection/list_models":             {run: listModels},
+		"collection/find_model_by_name":      {run: findModelByName},
+		"collection/find_notes":              {run: findNotes},
+		"collection/latest_notes":            {run: latestNotes},
+		"collection/add_note":                {run: addNote, void: true},
+		"collection/list_tags":               {run: listTags},
+		"collection/list_decks":              {run: listDecks},
+		"collection/select_deck":             {run: selectDeck, void: true},
+		"collection/create_dynamic_deck":     {run: createDynamicDeck},
+		"collection/empty_dynamic_deck":      {run: emptyDynamicDeck},
+		"collection/find_cards":              {run: findCards},
+		"collection/latest_cards":            {run: latestCards},
+		"collection/reset_scheduler":         {run: resetScheduler},
+		"collection/extend_scheduler_limits": {run: extendLimits},
+		"collection/next_card":               {run: nextCard},
+		"collection/answer_card":             {run: answerCard, void: true},
+		"collection/suspend_cards":           {run: setSuspended((*collection.Txn).Suspend), void: true},
+		"collection/unsuspend_cards":         {run: setSuspended((*collection.Txn).Unsuspend), void: true},
+		"collection/cards_recent_ease":       {run: recentEase},
+		"collection/latest_revlog":           {run: latestRevlog},
+		"collection/stats_report":            {run: statsReport},
+		"collection/set_language":            {run: setLanguage, void: true},
+		"collection/import_file":             {run: importFile},
+
+		"model/field_names": {run: fieldNames},
+
+		"note/index":       {run: noteIndex},
+		"note/update":      {run: noteUpdate},
+		"note/delete":      {run: noteDelete},
+		"note/add_tags":    addTags,
+		"note/remove_tags": removeTags,
+
+		"deck/index":           {run: deckIndex},
+		"deck/next_card":       {run: nextCard},
+		"deck/get_conf":        {run: deckGetConf},
+		"deck/set_update_conf": {run: deckSetConf, void: true},
+
+		"card/index":         {run: cardIndex},
+		"card/stats_report":  {run: cardStats},
+		"card/latest_revlog": {run: cardLatestRevlog},
+		"card/add_tags":      addTags,
+		"card/remove_tags":   removeTags,
+	}
+}
