@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ankisyncd/ankisyncd/auth"
+	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/media"
+)
+
+// What the commands that look at data directories have in common. None of this
+// runs in the server's own process: it opens files without its locks.
+
+// inspectMedia reads a user's media without any effect on the folder dir: the
+// database that counts is copied to a private folder below tempDir first.
+func inspectMedia(ctx context.Context, dir, tempDir string) (*media.Report, error) {
+	tmp, err := os.MkdirTemp(tempDir, ".ankisyncd-inspect-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // temporary
+	for _, name := range media.DatabaseNames() {
+		err := collection.CopyDatabase(ctx, filepath.Join(dir, name), filepath.Join(tmp, name))
+		if errors.Is(err, collection.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		break // the further ones do not matter
+	}
+	return media.Inspect(ctx, tmp, dir)
+}
+
+// userFolders lists the folders below a data root that are users': all but
+// those that begin with a dot or cannot be a user's name.
+func userFolders(root string) ([]string, error) {
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		isDir := e.IsDir()
+		if e.Type()&fs.ModeSymlink != 0 {
+			fi, err := os.Stat(filepath.Join(root, e.Name()))
+			isDir = err == nil && fi.IsDir()
+		}
+		if isDir && !strings.HasPrefix(e.Name(), ".") && auth.ValidUserName(e.Name()) == nil {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// readUsers lists the users of a user database, and the number of devices that
+// are logged in, from private copies of the files below tempDir.
+func readUsers(ctx context.Context, o auth.Options, tempDir string) (users []string, devices int, err error) {
+	tmp, err := os.MkdirTemp(tempDir, ".ankisyncd-users-*")
+	if err != nil {
+		return nil, 0, err
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // temporary
+	o.MustExist, o.Log = true, nil
+	for i, path := range []*string{&o.AuthDB, &o.SessionDB} {
+		if *path == "" {
+			continue
+		}
+		private := filepath.Join(tmp, fmt.Sprint(i))
+		err := collection.CopyDatabase(ctx, *path, private)
+		if err != nil && !errors.Is(err, collection.ErrNotFound) {
+			return nil, 0, err
+		}
+		*path = private
+	}
+	s, err := auth.Open(ctx, o)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if users, err = s.Users(ctx); err != nil {
+		return nil, 0, err
+	}
+	list, err := s.Devices(ctx, "")
+	return users, len(list), err
+}
+
+// some writes the first few of a list.
+func some(names []string) string {
+	const most = 3
+	quoted := make([]string, 0, most)
+	for _, n := range names[:min(most, len(names))] {
+		quoted = append(quoted, fmt.Sprintf("%q", n))
+	}
+	text := strings.Join(quoted, ", ")
+	if len(names) > most {
+		text += fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return text
+}
+
+// without lists what is in a and not in b.
+func without(a, b []string) (rest []string) {
+	for _, s := range a {
+		if !slices.Contains(b, s) {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+// plural writes a number of things.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
