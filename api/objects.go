@@ -1,11 +1,14 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/rendering"
@@ -15,53 +18,116 @@ import (
 // object is a JSON object in an answer.
 type object = map[string]any
 
-// legacy takes an object in the JSON of schema 11 and adds the keys that the
-// original's library had in it and current ones no longer write.
-func legacy(text []byte, err error, defaults object) (object, error) {
+// legacy takes an object in the JSON of schema 11, adds the keys that the
+// original's library had in it and that are no longer written, and leaves out
+// newer ones as long as they say nothing: while they have the given values.
+func legacy(text []byte, err error, added, newer object) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	var o object
-	d := json.NewDecoder(strings.NewReader(string(text)))
-	d.UseNumber()
-	if err := d.Decode(&o); err != nil {
+	o, err := decodeObject(text)
+	if err != nil {
 		return nil, err
 	}
-	for k, v := range defaults {
+	shape(o, added, newer)
+	return o, nil
+}
+
+func decodeObject(text []byte) (o object, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	err = d.Decode(&o)
+	return o, err
+}
+
+func shape(o, added, newer object) {
+	for k, v := range added {
 		if _, ok := o[k]; !ok {
 			o[k] = v
 		}
 	}
-	return o, nil
+	for k, v := range newer {
+		if reflect.DeepEqual(o[k], v) {
+			delete(o, k)
+		}
+	}
 }
+
+// Newer keys, with the values that say nothing.
+var (
+	newerModel = object{"latexsvg": false, "originalStockKind": zero, "originalId": nil, "req": []any{}}
+	newerField = object{
+		"id": nil, "tag": nil, "description": "", "plainText": false, "collapsed": false,
+		"excludeFromSearch": false, "preventDeletion": false,
+	}
+	newerTemplate = object{"id": nil, "bfont": "", "bsize": zero}
+	newerDeck     = object{
+		"browserCollapsed": false, "md": false, "newLimit": nil, "reviewLimit": nil,
+		"newLimitToday": nil, "reviewLimitToday": nil, "desiredRetention": nil,
+	}
+	newerDynamic = object{
+		"browserCollapsed": false, "previewDelay": json.Number("10"),
+		"previewAgainSecs": json.Number("60"), "previewHardSecs": json.Number("600"), "previewGoodSecs": zero,
+	}
+)
+
+const zero = json.Number("0")
 
 func modelObject(nt *schema.Notetype) (object, error) {
 	// Ids of models were text in the original.
 	text, err := nt.JSON(true)
-	o, err := legacy(text, err, object{"vers": []any{}, "tags": []any{}})
+	o, err := legacy(text, err, object{"vers": []any{}, "tags": []any{}}, newerModel)
 	if err != nil {
 		return nil, err
 	}
-	fields, _ := o["flds"].([]any)
-	for _, f := range fields {
-		if f, ok := f.(object); ok && f["media"] == nil {
-			f["media"] = []any{}
+	parts := func(key string, added, newer object) {
+		list, _ := o[key].([]any)
+		for _, p := range list {
+			if p, ok := p.(object); ok {
+				shape(p, added, newer)
+			}
 		}
 	}
+	parts("flds", object{"media": []any{}}, newerField)
+	parts("tmpls", nil, newerTemplate)
 	return o, nil
 }
 
 func deckObject(d *schema.Deck) (object, error) {
 	text, err := d.JSON()
 	if d.Kind.Filtered != nil {
-		return legacy(text, err, object{"separate": true, "return": true, "delays": nil, "desc": ""})
+		return legacy(text, err, object{"separate": true, "return": true, "delays": nil, "desc": ""}, newerDynamic)
 	}
-	return legacy(text, err, object{"extendNew": 10, "extendRev": 50})
+	return legacy(text, err, object{"extendNew": 10, "extendRev": 50}, newerDeck)
 }
+
+// configKeys are the keys of deck options that the original had.
+var configKeys = []string{"id", "name", "mod", "usn", "dyn", "new", "lapse", "rev", "timer", "maxTaken", "autoplay", "replayq"}
+
+// newerConfig are the newer keys of deck options with their defaults.
+var newerConfig = sync.OnceValue(func() object {
+	text, err := (&schema.DeckConfig{Config: schema.DefaultDeckConfig()}).JSON()
+	if err != nil {
+		return nil
+	}
+	o, err := decodeObject(text)
+	if err != nil {
+		return nil
+	}
+	for _, k := range configKeys {
+		delete(o, k)
+	}
+	o["easyDaysPercentages"] = []any{} // all days alike
+	return o
+})
 
 func configObject(c *schema.DeckConfig) (object, error) {
 	text, err := c.JSON()
-	return legacy(text, err, nil)
+	o, err := legacy(text, err, nil, newerConfig())
+	if rev, ok := o["rev"].(object); ok {
+		shape(rev, nil, object{"hardFactor": json.Number("1.2")})
+	}
+	return o, err
 }
 
 // noteObject is a note with its model. id is what its "id" reads: a number in
@@ -119,8 +185,8 @@ func cardObject(t *collection.Txn, id int64, o cardOptions) (object, error) {
 	}
 	out := object{
 		"id": c.ID, "isEmpty": nil, "css": "<style>" + r.CSS + "</style>",
-		"question": sideHTML(r.Question, r.QuestionAV, r.LatexSVG),
-		"answer":   sideHTML(r.Answer, r.AnswerAV, r.LatexSVG),
+		"question": sideHTML(r.Question, r.QuestionAV, r.SVG),
+		"answer":   sideHTML(r.Answer, r.AnswerAV, r.SVG),
 		"did":      c.DID, "due": c.Due, "factor": c.Factor, "ivl": c.Ivl, "lapses": c.Lapses,
 		"left": c.Left, "mod": c.Mod, "nid": c.NID, "odid": c.ODID, "odue": c.ODue, "ord": c.Ord,
 		"queue": c.Queue, "reps": c.Reps, "type": c.Type, "usn": c.USN, "timerStarted": nil,

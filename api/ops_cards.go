@@ -171,6 +171,9 @@ func latestRevlog(ctx context.Context, c *call) (any, error) {
 	})
 }
 
+// maxHanded is how many cards are remembered as given out.
+const maxHanded = 10_000
+
 // nextCard is the next card of the current deck, or of the one that is named and
 // becomes it. A card is given out once until the queue is reset.
 func nextCard(ctx context.Context, c *call) (any, error) {
@@ -203,7 +206,12 @@ func nextCard(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	id, _ := out["id"].(int64)
-	c.with(func(s *userState) { s.handed[id] = true })
+	c.with(func(s *userState) {
+		if len(s.handed) >= maxHanded {
+			clear(s.handed)
+		}
+		s.handed[id] = true
+	})
 	return out, nil
 }
 

@@ -151,7 +151,7 @@ func createDynamicDeck(ctx context.Context, c *call) (any, error) {
 			return badRequest("Unknown mode: %s", printable(mode))
 		}
 		d, n, err := t.SaveFilteredDeck(id, collection.FilteredDeck{
-			Name: name, Reschedule: mode != "random",
+			Name: name, Reschedule: mode != "random", PreviewAgainSecs: 60, PreviewHardSecs: 600, // as clients do
 			Searches: []collection.FilteredSearch{{Query: query, Limit: uint32(count), Order: order}},
 		}, true)
 		if err != nil {
