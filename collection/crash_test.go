@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -32,6 +33,11 @@ const (
 func TestMain(m *testing.M) {
 	if op := os.Getenv(crashOp); op != "" {
 		os.Exit(crashChild(op))
+	}
+	// A history of the property tests is hundreds of commits. The flag, which is
+	// parsed later, still overrides it.
+	if err := flag.Set("rapid.checks", "30"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
@@ -408,7 +414,7 @@ func lastLine(s string) string {
 }
 
 func TestKilledAtRandomTimes(t *testing.T) {
-	rounds := 8
+	rounds := 6
 	if testing.Short() {
 		rounds = 2
 	}
@@ -433,7 +439,7 @@ func TestFullDisk(t *testing.T) {
 	if !canLimitFileSize {
 		t.Skip("no limit of the file size here")
 	}
-	rounds := 12
+	rounds := 9
 	if testing.Short() {
 		rounds = 3
 	}

@@ -164,7 +164,7 @@ func (r *rig) objectsDecode() error {
 func TestUploadOfDamagedPages(t *testing.T) {
 	whole := read(t, smallUpload(t))
 	rng := rand.New(rand.NewPCG(1, 2))
-	rounds := 90
+	rounds := 60
 	if testing.Short() {
 		rounds = 30
 	}
