@@ -1,0 +1,114 @@
+"""Records days of study in Anki's own library into collection/testdata/study.
+
+Run with the Python of an installed client (see ../README.md):
+
+    python golden/study.py [output directory]
+
+For each session it writes NAME.anki2.gz, the collection before, and
+NAME.json.gz: which card came next with which counts and button labels, which
+button was pressed when, and the cards, review log, deck counters and tags in
+the end. `go test ./collection` plays the same session.
+"""
+
+import gzip
+import json
+import os
+import random
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from scheduling import Lab, W17, W19, W21, histories, save  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+OUT = os.path.join(HERE, "..", "..", "collection", "testdata", "study")
+
+
+def prepare(seed, fsrs):
+    lab = Lab(seed, fsrs, notes=220)
+    for i, name in enumerate(lab.decks):
+        lab.preset(name, new_per_day=40, reviews_per_day=60, bury_new=i % 2 == 0, bury_reviews=i % 3 == 0,
+                   bury_interday_learning=i % 2 == 1, leech_threshold=4, leech_action=i % 2, review_order=i,
+                   new_card_gather_priority=i)
+    lab.preset("A", learn_steps=[1.0, 10.0], relearn_steps=[10.0], fsrs_params_6=W21 if fsrs else [])
+    lab.preset("A::B", learn_steps=[0.5], relearn_steps=[], lapse_multiplier=0.5, fsrs_params_5=W19 if fsrs else [])
+    lab.preset("A::B::C", learn_steps=[1.0, 10.0, 1440.0], relearn_steps=[5.0, 10.0], fsrs_params_4=W17 if fsrs else [],
+               desired_retention=0.85)
+    lab.preset("E", review_order=7)
+    for name, search, resched in (("F", "deck:E is:new", True), ("G", "deck:A::D is:review", False)):
+        d = lab.col.sched.get_or_create_filtered_deck(0)
+        d.name = name
+        d.config.reschedule = resched
+        d.config.search_terms[0].search = search
+        d.config.search_terms[0].limit = 15
+        d.config.search_terms[0].order = 6
+        lab.decks[name] = lab.col.sched.add_or_update_filtered_deck(d).id
+    if fsrs:
+        histories(lab, lab.rng)
+    return lab
+
+
+def moment():
+    """Waits for the first part of a second, so that all of a step is in one."""
+    while time.time() % 1 > 0.8:
+        time.sleep(0.02)
+    return int(time.time() * 1000)
+
+
+def record(out, name, seed, fsrs, answers):
+    from anki import scheduler_pb2
+    os.environ["TZ"] = "UTC"
+    lab = prepare(seed, fsrs)
+    path = lab.col.path
+    lab.col.close(downgrade=False)
+    with open(path, "rb") as f, open(os.path.join(out, name + ".anki2.gz"), "wb") as g:
+        with gzip.GzipFile(fileobj=g, mode="wb", mtime=0, filename="") as z:
+            z.write(f.read())
+    from anki.collection import Collection
+    col = lab.col = Collection(path)
+    rng = random.Random(seed)
+    decks = ["A", "A::B", "E", "A::D", "F", "G"]
+    steps, start, i = [], moment(), 0
+    col._backend.deck_tree(now=int(time.time()))
+    while len(steps) < answers and i < 3000:
+        if i % 17 == 0:
+            did = lab.decks[decks[(i // 17) % len(decks)]]
+            col.decks.set_current(did)
+        i += 1
+        now = moment()
+        q = col._backend.get_queued_cards(fetch_limit=1, intraday_learning_only=False)
+        step = {"deck": did, "now": now, "counts": [q.new_count, q.learning_count, q.review_count]}
+        steps.append(step)
+        if not q.cards:
+            i += 17 - i % 17
+            continue
+        c = q.cards[0]
+        labels = col._backend.describe_next_states(c.states)
+        rating = rng.choice([0, 1, 2, 2, 2, 3])
+        nxt = [c.states.again, c.states.hard, c.states.good, c.states.easy][rating]
+        taken = rng.choice([900, 5000, 70000])
+        col._backend.answer_card(scheduler_pb2.CardAnswer(
+            card_id=c.card.id, current_state=c.states.current, new_state=nxt, rating=rating, answered_at_millis=now,
+            milliseconds_taken=taken))
+        assert int(time.time()) == now // 1000, "a step took too long: record again"
+        step.update(card=c.card.id, queue=c.queue, labels=[x.replace("\u2068", "").replace("\u2069", "") for x in labels], rating=rating + 1, taken=taken)
+    golden = {
+        "start": start, "steps": steps,
+        "cards": lab.rows(),
+        "revlog": [list(r) for r in col.db.execute("select id,cid,ease,ivl,lastIvl,factor,time,type from revlog order by id")],
+        "tags": [list(r) for r in col.db.execute("select id,tags from notes where tags != '' order by id")],
+        "decks": lab.dump_decks(),
+    }
+    save(out, name, golden)
+    print(name, len(steps), "steps", sum("card" in s for s in steps), "answers")
+
+
+def main():
+    out = sys.argv[1] if len(sys.argv) > 1 else OUT
+    os.makedirs(out, exist_ok=True)
+    record(out, "sm2", 11, False, 230)
+    record(out, "fsrs", 12, True, 230)
+
+
+if __name__ == "__main__":
+    main()
