@@ -108,7 +108,11 @@ func serve(ctx context.Context, stop func(), cfg *config.Config, log *slog.Logge
 	if err := createAccounts(ctx, cfg); err != nil {
 		return err
 	}
-	handler, closeStores, err := buildHandler(ctx, cfg, log)
+	m, err := openMetrics(cfg)
+	if err != nil {
+		return err
+	}
+	handler, closeStores, err := buildHandler(ctx, cfg, log, m)
 	if err != nil {
 		return err
 	}
@@ -117,6 +121,12 @@ func serve(ctx context.Context, stop func(), cfg *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
+	stopMetrics, err := serveMetrics(ctx, cfg, log, m)
+	if err != nil {
+		closeAll(s.listeners)
+		return err
+	}
+	defer stopMetrics()
 	failed := s.start()
 	s.announce(stdout)
 	s.report("READY=1")

@@ -19,13 +19,13 @@ import (
 const mib = 1 << 20
 
 // buildHandler opens the stores and puts the handler of the sync server on them.
-// closeAll closes them, in the reverse order.
-func buildHandler(ctx context.Context, cfg *config.Config, log *slog.Logger) (h http.Handler, closeAll func() error, err error) {
+// closeAll closes them, in the reverse order. m, if not nil, is told what happens.
+func buildHandler(ctx context.Context, cfg *config.Config, log *slog.Logger, m *metrics) (h http.Handler, closeAll func() error, err error) {
 	root := config.Abs(cfg.DataRoot)
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, nil, err
 	}
-	users, err := auth.Open(ctx, authOptions(cfg, log.With(loggerKey, "users")))
+	users, err := auth.Open(ctx, authOptions(cfg, m.countLogins(log.With(loggerKey, "users"))))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -44,12 +44,21 @@ func buildHandler(ctx context.Context, cfg *config.Config, log *slog.Logger) (h 
 		MaxMediaZipBytes: min(int64(cfg.MaxPayloadMB), int64(cfg.MaxMediaFileMB)+32) * mib,
 		TempDir:          root,
 		ClientAddr:       clientAddr(cfg),
+		Observe:          m.observe,
 		Log:              log.With(loggerKey, "http"),
 	})
+	m.watch(collections.OpenCount, func() int {
+		names, err := users.Users(context.WithoutCancel(ctx))
+		if err != nil {
+			return -1 // /readyz and the log say why
+		}
+		return len(names)
+	})
+	ready := &readiness{root: root, users: users, log: log}
 	closeAll = func() error {
 		return errors.Join(files.Close(), collections.Close(), users.Close())
 	}
-	return rootHandler(cfg.BasePath, server), closeAll, nil
+	return rootHandler(cfg.BasePath, server, ready), closeAll, nil
 }
 
 func collectionOptions(cfg *config.Config, log *slog.Logger) collection.Options {
@@ -70,7 +79,7 @@ func collectionOptions(cfg *config.Config, log *slog.Logger) collection.Options 
 // rootHandler answers what monitors ask, and leaves everything else to the sync
 // server. It is no mux: that would redirect doubled slashes, and a redirected
 // POST does not arrive.
-func rootHandler(basePath string, server *ankisync.Server) http.Handler {
+func rootHandler(basePath string, server *ankisync.Server, ready http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := strings.TrimPrefix(r.URL.Path, strings.TrimSuffix(basePath, "/"))
 		get := r.Method == http.MethodGet || r.Method == http.MethodHead
@@ -80,6 +89,8 @@ func rootHandler(basePath string, server *ankisync.Server) http.Handler {
 			_, _ = io.WriteString(w, "Anki Sync Server")
 		case get && path == "/health":
 			w.WriteHeader(http.StatusOK)
+		case get && path == "/readyz":
+			ready.ServeHTTP(w, r)
 		default:
 			server.ServeHTTP(w, r)
 		}
