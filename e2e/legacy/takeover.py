@@ -148,8 +148,82 @@ def device(old, user, version, tmp):
         d.stop()
 
 
+def back_to_python(old):
+    """What the Python servers read is as they left it, or as they would have written it: users, keys, media."""
+    def rows(folder, name, query):
+        db = sqlite3.connect(folder / name)
+        try:
+            return db.execute(query).fetchall()
+        finally:
+            db.close()
+
+    same("auth.db", rows(old.dir, "auth.db", "select * from auth"), rows(old.before, "auth.db", "select * from auth"))
+    sessions = "select * from session order by hkey" if (old.before / "session.db").exists() else None
+    if sessions:
+        same("session.db", rows(old.dir, "session.db", sessions), rows(old.before, "session.db", sessions))
+    for user in old.place.users:
+        folder = old.dir / old.place.root / user.name
+        if not user.counts:
+            continue
+        listed = dict(rows(folder, "collection.media.server.db", "select fname, csum from media where csum is not null"))
+        media = next((folder / n for n in ("collection.media", "media") if (folder / n).is_dir()), None)
+        files = {p.name: hashlib.sha1(p.read_bytes()).hexdigest() for p in media.iterdir()} if media else {}
+        same("media listed and there", files, listed)
+        if (folder / "collection.anki2-wal").exists():
+            same("left in the write-ahead log", (folder / "collection.anki2-wal").stat().st_size, 0)
+        kept = list((folder / "snapshots").glob("*-upgrade.anki2"))
+        was = rows(old.before / old.place.root / user.name, "collection.anki2", "select ver from col")[0][0]
+        is_ = rows(folder, "collection.anki2", "select ver from col")[0][0]
+        if was != is_:
+            same("the old form of the collection, kept", len(kept), 1)
+            same("its schema", rows(kept[0].parent, kept[0].name, "select ver from col")[0][0], was)
+    return "back: users, keys and media lists as before"
+
+
+def back_to_official(old, user, tmp):
+    """The official server, started again where it was: a device that synced here meanwhile goes on with it."""
+    python = harness.clients_dir() / harness.newest() / "bin" / "python"
+    log = open(tmp / "official.log", "w")
+    proc = subprocess.Popen([str(python), "-m", "anki.syncserver"], env=old.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    d = harness.Driver(harness.newest())
+    try:
+        harness.wait_port(old.url, 60, proc)
+        c = harness.Cl(d, "c", "")
+        d.call("open", "c", path=str(tmp / ("device" + harness.newest()) / "collection.anki2"))
+        c.set_url(old.url)
+        c.set_hkey(user.keys[0])
+        same("sync with the official server", c.sync_ok()["result"], "no_changes")
+        harness.tick()
+        c.add_note(["back", "again"])
+        same("sync after a change", c.sync_ok()["result"], "normal")
+        # it knows nothing of media that came meanwhile: the client sees that, says "Please sync again", and sends everything anew
+        again = 0
+        for _ in range(4):
+            try:
+                c.media_sync()
+            except harness.ClientError as e:
+                if "sync again" not in e.message:
+                    raise
+                again += 1
+        d.call("open", "n", path=str(tmp / "fresh.anki2"))
+        n = harness.Cl(d, "n", "")
+        n.login(old.url, user.name, user.password)
+        n.join()
+        n.media_sync()
+        same("notes of a new device", len(n.note_ids()), len(c.note_ids()))
+        same("media of a new device", n.media(), c.media())
+        return "back: the official server goes on with %d notes and %d media files, after %d times \"Please sync again\"" % (
+            len(n.note_ids()), len(n.media()), again)
+    finally:
+        d.stop()
+        proc.kill()
+        proc.wait()
+        log.close()
+
+
 def look(place, tmp):
-    old = Old(place, tmp)
+    # the way back to the Python servers needs their password hashes
+    old = Old(place, tmp, ANKISYNCD_KEEP_LEGACY_HASHES="yes")
     try:
         same("lsuser", old.run("lsuser").stdout.splitlines() if not place.env else [u.name for u in place.users], [u.name for u in place.users])
         old.start()
@@ -167,11 +241,18 @@ def look(place, tmp):
                 continue
             said.append("%s: %s, then normal" % (v, device(old, user, v, tmp / ("device" + v))))
         old.stop()
+        went_back = ""
+        if not place.env:
+            went_back = back_to_python(old)
+        elif harness.installed() and harness.newest() in harness.installed():
+            went_back = back_to_official(old, place.users[0], tmp)
         after = sorted(str(p.relative_to(old.dir)) for p in old.dir.rglob("*") if p.is_file())
         had = {str(p.relative_to(old.before)) for p in old.before.rglob("*") if p.is_file()}
         new = [p for p in after if p not in had]
         gone = sorted(had - set(after))
         print("ok   %s: %d users, %d old keys; devices %s" % (place.name, len(place.users), keys, "; ".join(said) or "none installed"))
+        if went_back:
+            print("     " + went_back)
         print("     new files: %s%s" % (", ".join(new), ("; gone: " + ", ".join(gone)) if gone else ""))
     finally:
         if old.proc is not None and old.proc.poll() is None:
