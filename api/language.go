@@ -81,7 +81,7 @@ func languageFor(code string) *language {
 var unitSeconds = [6]float64{1, 60, 3600, 86400, 2592000, 31536000}
 
 // span writes a time as clients of the original's day did: "10 minutes",
-// "4 days", "1.5 months". Months and years have one decimal.
+// "4 days", "1.5 months". Months and years have one decimal, and then the plural of two.
 func (l *language) span(seconds float64) string {
 	unit := 0
 	for unit < 5 && math.Abs(seconds) >= unitSeconds[unit+1] {
@@ -93,7 +93,7 @@ func (l *language) span(seconds float64) string {
 		return fmt.Sprintf("%d %s", whole, l.units[unit][l.plural(whole)])
 	}
 	text := strings.Replace(strconv.FormatFloat(n, 'f', 1, 64), ".", l.point, 1)
-	return text + " " + l.units[unit][l.plural(int(n))]
+	return text + " " + l.units[unit][l.plural(2)]
 }
 
 // interval is a button's: "<10 minutes" if the card comes back in this session.
