@@ -262,15 +262,21 @@ func (t *Txn) Reposition(o RepositionOptions, ids ...int64) (int, error) {
 	})
 }
 
-// shift moves the new cards from a place on back, to make room for notes.
+// shift moves the new cards from a place on back, to make room for notes. Those
+// in filtered decks keep their places in the home deck in odue.
 func (t *Txn) shift(o RepositionOptions, notes int) error {
-	later, err := collect(t.h, scanID, `SELECT id FROM cards WHERE type = 0 AND due >= ?`, o.Start)
+	later, err := collect(t.h, scanID,
+		`SELECT id FROM cards WHERE type = 0 AND CASE WHEN odid = 0 THEN due ELSE odue END >= ?`, o.Start)
 	if err != nil {
 		return err
 	}
 	by := min(uint64(notes)*uint64(o.Step), 1<<31-1)
 	if _, err := t.changeCards(later, func(c *scheduling.Card) (bool, error) {
-		return scheduling.Shift(c, o.Start, uint32(by)), nil
+		place := c.Due
+		if c.OriginalDeckID != 0 {
+			place = c.OriginalDue
+		}
+		return scheduling.Reposition(c, uint32(min(max(place, 0)+int64(by), 1<<31-1))), nil
 	}); err != nil {
 		return fmt.Errorf("make room: %w", err)
 	}
