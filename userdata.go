@@ -82,6 +82,9 @@ func readUsers(ctx context.Context, o auth.Options, tempDir string) (users []str
 			return nil, 0, err
 		}
 		*path = private
+		if err != nil && len(o.StaticUsers) > 0 {
+			*path = "" // those of the environment are all that there are
+		}
 	}
 	s, err := auth.Open(ctx, o)
 	if err != nil {

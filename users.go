@@ -199,6 +199,10 @@ func staticError(name string, err error) error {
 // list returns the names in byte order.
 func (a *userAdmin) list(ctx context.Context) (names []string, err error) {
 	s, err := a.open(ctx, true)
+	if o := authOptions(a.cfg, nil); errors.Is(err, fs.ErrNotExist) && len(o.StaticUsers) > 0 {
+		o.AuthDB = "" // those of the environment are all that there are
+		s, err = auth.Open(ctx, o)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		fmt.Fprintf(a.stderr, "Could not list users: Auth DB %s doesn't exist\n", a.cfg.AuthDBPath)
 		return nil, nil

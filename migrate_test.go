@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ankisyncd/ankisyncd/collection"
+)
+
+// tree lists the files below dir with their contents.
+func tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(dir, path)
+		all[rel] = ""
+		if e.Type().IsRegular() {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			all[rel] = string(b)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func migrated(t *testing.T, args ...string) *migrationReport {
+	t.Helper()
+	out, err := commandIn(t, append([]string{"migrate", "--json"}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r migrationReport
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	return &r
+}
+
+// substance is what must not change on any way, as a text.
+func (r *migrationReport) substance() string {
+	users := slices.Clone(r.Users)
+	for i := range users {
+		users[i].Remarks, users[i].Linked = nil, 0
+	}
+	b, _ := json.MarshalIndent([]any{r.Accounts, r.Devices, users}, "", " ")
+	return string(b)
+}
+
+// TestMigrateThereAndBack takes each directory to the official layout and back;
+// the original stays as it is, byte for byte, and the last copy serves as the
+// original would.
+func TestMigrateThereAndBack(t *testing.T) {
+	for _, d := range legacyDirs() {
+		t.Run(d.name(), func(t *testing.T) {
+			dir, to := d.unpack(t), t.TempDir()
+			before := tree(t, dir)
+			official, back := filepath.Join(to, "official"), filepath.Join(to, "back")
+
+			plan := migrated(t, "--from", dir, "--to", official, "--layout", "official", "--dry-run")
+			if _, err := os.Stat(official); err == nil || !plan.DryRun {
+				t.Fatal("the dry run has done something")
+			}
+			there := migrated(t, "--from", dir, "--to", official, "--layout", "official")
+			again := migrated(t, "--from", official, "--to", back, "--copy")
+			direct := migrated(t, "--from", dir, "--to", filepath.Join(to, "direct"))
+			for _, r := range []*migrationReport{there, again, direct} {
+				if diff := cmp.Diff(plan.substance(), r.substance()); diff != "" {
+					t.Errorf("to %s: %s", r.Layout, diff)
+				}
+			}
+			if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
+				t.Errorf("the original changed: %s", diff)
+			}
+			checkLayout(t, official, "media.db", "media")
+			checkLayout(t, filepath.Join(back, "collections"), "collection.media.server.db", "collection.media")
+			if linked := there.Users[0].Linked; linked != len(there.Users[0].Files) {
+				t.Errorf("%d files linked", linked)
+			}
+
+			t.Chdir(back)
+			env := []string{}
+			for _, e := range d.env {
+				if !strings.HasPrefix(e, "SYNC_BASE") {
+					env = append(env, e)
+				}
+			}
+			if d.archive == "ankisyncd-rs" {
+				env = append(env, "ANKISYNCD_ACCEPT_RS_KEYS=yes")
+			}
+			url, stop := legacyServer(t, d.load(t, "", env))
+			defer stop()
+			for name, u := range d.users {
+				info, err := collection.Inspect(t.Context(), filepath.Join(dir, d.root, name, collection.FileName), "", collection.CheckNone)
+				if err != nil && !u.noCollection {
+					t.Fatal(err)
+				}
+				if u.noCollection {
+					u.check(t, url, name, nil)
+					continue
+				}
+				u.check(t, url, name, &info)
+			}
+		})
+	}
+}
+
+// checkLayout wants nothing in users' folders but what the layout has.
+func checkLayout(t *testing.T, root, db, folder string) {
+	t.Helper()
+	users, err := userFolders(root)
+	if err != nil || len(users) < 2 {
+		t.Fatal(users, err)
+	}
+	for _, u := range users {
+		entries, err := os.ReadDir(filepath.Join(root, u))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if !slices.Contains([]string{collection.FileName, db, folder}, e.Name()) {
+				t.Errorf("%s has %s", u, e.Name())
+			}
+		}
+	}
+}
+
+// TestMigrateSchema11: the way back to a server that knows the old format only.
+func TestMigrateSchema11(t *testing.T) {
+	dir, to := legacyDirs()[1].unpack(t), filepath.Join(t.TempDir(), "old")
+	r := migrated(t, "--from", dir, "--to", to, "--schema11")
+	for _, u := range r.Users {
+		if u.Collection != nil && u.Collection.Schema != 11 {
+			t.Errorf("%s: %+v", u.Name, u.Collection)
+		}
+	}
+}
+
+// TestMigrateRefuses: whatever is refused leaves nothing behind.
+func TestMigrateRefuses(t *testing.T) {
+	dir, to := legacyDirs()[0].unpack(t), t.TempDir()
+	full := t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "x"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	damaged := legacyDirs()[0].unpack(t)
+	if err := os.WriteFile(filepath.Join(damaged, "collections", "alice", "collection.anki2"), []byte("no database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lost := legacyDirs()[0].unpack(t)
+	if err := os.WriteFile(filepath.Join(lost, "session.db"), []byte("no database at all"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ from, to, want string }{
+		{dir, full, "not empty"},
+		{dir, filepath.Join(dir, "new"), "lie in one another"},
+		{filepath.Join(dir, "collections"), dir, "lie in one another"},
+		{filepath.Join(to, "missing"), filepath.Join(to, "new"), "no such file"},
+		{t.TempDir(), filepath.Join(to, "new"), "neither users' folders nor an auth.db"},
+		{damaged, filepath.Join(to, "new"), "user alice: collection: corrupt"},
+		{lost, filepath.Join(to, "new"), "corrupt"},
+		{"", to, "name both directories"},
+	} {
+		_, err := commandIn(t, "migrate", "--from", c.from, "--to", c.to)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s -> %s: %v, want %q", c.from, c.to, err, c.want)
+		}
+		if _, err := os.Stat(filepath.Join(to, "new")); err == nil {
+			t.Errorf("%s -> %s left something", c.from, c.to)
+		}
+	}
+}

@@ -1,0 +1,233 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ankisyncd/ankisyncd/collection"
+)
+
+// legacyProcess is a real server, in a process of its own, on a copy of the
+// data of the January 2021 server.
+func legacyProcess(t *testing.T, args ...string) (p *process, url, dir string) {
+	t.Helper()
+	dir = legacyDirs()[2].unpack(t)
+	env := []string{
+		"ANKISYNCD_DATA_ROOT=" + filepath.Join(dir, "collections"), "ANKISYNCD_AUTH_DB_PATH=" + filepath.Join(dir, "auth.db"),
+		"ANKISYNCD_SESSION_DB_PATH=" + filepath.Join(dir, "session.db"), "ANKISYNCD_LISTEN=127.0.0.1:0",
+	}
+	p = startServer(t, env, args...)
+	return p, strings.TrimSuffix(p.urls[0], "/"), dir
+}
+
+// command runs the real program in the folder, as somebody at a shell would.
+func command(t *testing.T, dir, stdin string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Args[0] = "ankisyncd" // see TestMain
+	cmd.Dir = dir
+	cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()}
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return out.String(), errs.String(), exit.ExitCode()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), 0
+}
+
+const aliceKey = "397b87a53bd918149fbdbef91f3390f3" // of the directory's session.db
+
+func metaStatus(t *testing.T, url, key string) int {
+	t.Helper()
+	status, _ := oldClient(t, url, "sync/meta", map[string]string{"k": key, "s": "x"}, metaMessage)
+	return status
+}
+
+// TestRevocationIsImmediate: a changed password and a deleted user log all
+// devices out, at the very next request to the running server.
+func TestRevocationIsImmediate(t *testing.T) {
+	p, url, dir := legacyProcess(t)
+	login := func(user, password string) string {
+		t.Helper()
+		var r struct{ Key string }
+		ask(t, url, "sync/hostKey", nil, map[string]string{"u": user, "p": password}, &r)
+		return r.Key
+	}
+	aliceNew, bob := login("alice", "alice-pw"), login("bob@example.com", "bobpw")
+	media := func(key string) int {
+		status, _ := oldClient(t, url, "msync/mediaChanges", map[string]string{"sk": key}, map[string]any{"lastUsn": 0})
+		return status
+	}
+	for _, key := range []string{aliceKey, aliceNew, bob} {
+		if status := metaStatus(t, url, key); status != http.StatusOK {
+			t.Fatalf("before: %d", status)
+		}
+	}
+	if out, errs, code := command(t, dir, "new password\n", "passwd", "alice"); code != 0 || out != "" {
+		t.Fatal(out, errs, code)
+	}
+	for _, key := range []string{aliceKey, aliceNew} {
+		if meta, media := metaStatus(t, url, key), media(key); meta != http.StatusForbidden || media != http.StatusForbidden {
+			t.Errorf("after passwd: meta %d, media %d", meta, media)
+		}
+	}
+	if status := metaStatus(t, url, bob); status != http.StatusOK {
+		t.Errorf("another user's device: %d", status)
+	}
+	if status, _ := oldClient(t, url, "sync/hostKey", nil, map[string]string{"u": "alice", "p": "alice-pw"}); status != http.StatusForbidden {
+		t.Errorf("the old password: %d", status)
+	}
+	again := login("alice", "new password")
+	if status := metaStatus(t, url, again); status != http.StatusOK {
+		t.Errorf("after logging in again: %d", status)
+	}
+	for _, user := range []string{"alice", "bob@example.com"} {
+		if out, errs, code := command(t, dir, "", "deluser", user); code != 0 || out != "" {
+			t.Fatal(out, errs, code)
+		}
+		key := map[string]string{"alice": again, "bob@example.com": bob}[user]
+		if meta, media := metaStatus(t, url, key), media(key); meta != http.StatusForbidden || media != http.StatusForbidden {
+			t.Errorf("%s after deluser: meta %d, media %d", user, meta, media)
+		}
+	}
+	// Who gets the name later gets nothing of the old devices.
+	if _, errs, code := command(t, dir, "x\n", "adduser", "alice"); code != 0 {
+		t.Fatal(errs)
+	}
+	if status := metaStatus(t, url, again); status != http.StatusForbidden {
+		t.Errorf("the old key of a new user: %d", status)
+	}
+	p.stop(syscall.SIGTERM)
+}
+
+// TestRestoreWhileServing: the command waits for the server to let go.
+func TestRestoreWhileServing(t *testing.T) {
+	p, url, dir := legacyProcess(t, "--set", "collection_idle_timeout=2s")
+	conf := []string{"--set", "collection_idle_timeout=2s"}
+	meta := func() (m legacyMeta) {
+		t.Helper()
+		ask(t, url, "sync/meta", map[string]string{"k": aliceKey, "s": "x"}, metaMessage, &m)
+		return m
+	}
+	before := meta() // opens, and converts
+	out, errs, code := command(t, dir, "", append(conf, "snapshots", "--json", "alice")...)
+	var list []snapshotInfo
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || len(list) != 1 || list[0].Reason != "upgrade" || *list[0].Notes != 3 || *list[0].Reviews != 1 {
+		t.Fatal(out, errs, code)
+	}
+	id := list[0].ID
+	if _, errs, code := command(t, dir, "", "restore", "alice", id); code != 1 || !strings.Contains(errs, "--yes") {
+		t.Errorf("without --yes: %d %s", code, errs)
+	}
+	if _, errs, code := command(t, dir, "", append(conf, "restore", "--yes", "--wait", "0s", "alice", id)...); code != 1 || !strings.Contains(errs, "nothing was changed") {
+		t.Errorf("while it is open: %d %s", code, errs)
+	}
+	if after := meta(); after != before {
+		t.Errorf("a refused restore changed %+v to %+v", before, after)
+	}
+	out, errs, code = command(t, dir, "", append(conf, "restore", "--yes", "alice", id)...)
+	if code != 0 || !strings.Contains(out, "restored") || !strings.Contains(errs, "waiting up to 32s") {
+		t.Fatal(out, errs, code)
+	}
+	after := meta()
+	if after.SCM <= before.SCM || after.Mod <= before.Mod || after.USN <= before.USN || after.MUSN != before.MUSN {
+		t.Errorf("devices would not notice: %+v, before %+v", after, before)
+	}
+	if out, _, _ := command(t, dir, "", "snapshots", "alice"); strings.Count(out, "\n") != 3 || !strings.Contains(out, "restore") {
+		t.Errorf("snapshots afterwards:\n%s", out)
+	}
+	p.stop(syscall.SIGTERM)
+	info, err := collection.Inspect(t.Context(), filepath.Join(dir, "collections", "alice", collection.FileName), "", collection.CheckFull)
+	if err != nil || info.Counts.Notes != 3 || info.Schema != 18 || len(info.Problems) > 0 {
+		t.Errorf("%+v %v", info, err)
+	}
+}
+
+// TestCommandsBesideTheServer: the doctor does not disturb it, and migrate
+// refuses what it has open.
+func TestCommandsBesideTheServer(t *testing.T) {
+	p, url, dir := legacyProcess(t)
+	if status := metaStatus(t, url, aliceKey); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	media := map[string]string{"k": aliceKey, "v": oldVersion}
+	var begin struct{ Data struct{ USN int32 } }
+	ask(t, url, "msync/begin", media, map[string]string{}, &begin)
+	out, errs, code := command(t, dir, "", "--listen", strings.TrimPrefix(url, "http://"), "doctor", "--deep")
+	if code != 0 || !strings.Contains(out, "collection in use by the running server, not checked; media in use by the running server, not checked") ||
+		!strings.Contains(out, "server: running") || !strings.Contains(out, "user bob@example.com: schema 16, 3 notes") {
+		t.Errorf("doctor: %d\n%s%s", code, out, errs)
+	}
+	to := filepath.Join(t.TempDir(), "new")
+	if _, errs, code := command(t, dir, "", "migrate", "--from", dir, "--to", to); code != 1 || !strings.Contains(errs, "stop that server first") {
+		t.Errorf("migrate: %d %s", code, errs)
+	}
+	if status := metaStatus(t, url, aliceKey); status != http.StatusOK {
+		t.Errorf("afterwards: %d", status)
+	}
+	p.stop(syscall.SIGTERM)
+	if out, errs, code := command(t, dir, "", "migrate", "--from", dir, "--to", to); code != 0 || !strings.Contains(out, "2 users with 2 media files copied and compared") {
+		t.Errorf("migrate of a stopped server: %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestReadyz(t *testing.T) {
+	p, url, dir := legacyProcess(t, "--set", "base_path=/anki")
+	ready := func() (int, string) {
+		t.Helper()
+		res, err := http.Get(url + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(b)
+	}
+	if status, body := ready(); status != http.StatusOK || body != "ready\n" {
+		t.Errorf("%d %q", status, body)
+	}
+	root := filepath.Join(dir, "collections")
+	if err := os.Rename(root, root+".away"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if status, body := ready(); status != http.StatusServiceUnavailable || body != "not ready\n" {
+			t.Errorf("without its data: %d %q", status, body)
+		}
+	}
+	get(t, http.DefaultClient, url+"/health") // it lives all the same
+	if err := os.Rename(root+".away", root); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := ready(); status != http.StatusOK {
+		t.Errorf("with it again: %d", status)
+	}
+	time.Sleep(50 * time.Millisecond)
+	p.stop(syscall.SIGTERM)
+	if log := p.stderr.String(); strings.Count(log, "not ready") != 1 || !strings.Contains(log, "ready again") {
+		t.Errorf("log:\n%s", log)
+	}
+}
