@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ankisyncd/ankisyncd/schema"
 )
@@ -15,10 +16,8 @@ import (
 // there; reviews are only ever added.
 func (s *Store) ApplyChunk(ctx context.Context, name, skey string, c Chunk) error {
 	return s.step(ctx, name, skey, func(u *user, se *session) error {
-		for i := range c.Revlog {
-			if err := se.addRevlog(u.col, &c.Revlog[i]); err != nil {
-				return err
-			}
+		if err := se.addRevlog(u.col, c.Revlog); err != nil {
+			return err
 		}
 		for i := range c.Cards {
 			if err := se.mergeCard(u.col, &c.Cards[i]); err != nil {
@@ -44,29 +43,55 @@ func (se *session) checkUSN(u USN) {
 	}
 }
 
-func (se *session) addRevlog(h *handle, r *RevlogEntry) error {
-	se.checkUSN(r.USN)
-	n, err := h.exec(`INSERT OR IGNORE INTO revlog (id, cid, usn, ease, ivl, lastIvl, factor, time, type)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		r.ID, r.CID, se.serverUSN, r.Ease, r.Ivl, r.LastIvl, r.Factor, r.Time, r.Type)
-	if err != nil {
-		return fmt.Errorf("add review: %w", err)
+// revlogBatch is how many reviews one statement inserts: each statement has a
+// cost of its own, and reviews are short.
+const revlogBatch = 25
+
+var (
+	insertReview  = insertReviews(1)
+	insertBatch   = insertReviews(revlogBatch)
+	reviewColumns = 9
+)
+
+func insertReviews(n int) string {
+	return `INSERT OR IGNORE INTO revlog (id, cid, usn, ease, ivl, lastIvl, factor, time, type) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)` +
+		strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?, ?, ?)`, n-1)
+}
+
+func (se *session) addRevlog(h *handle, list []RevlogEntry) error {
+	args := make([]any, 0, revlogBatch*reviewColumns)
+	for len(list) > 0 {
+		n, query := 1, insertReview
+		if len(list) >= revlogBatch {
+			n, query = revlogBatch, insertBatch
+		}
+		args = args[:0]
+		for _, r := range list[:n] {
+			se.checkUSN(r.USN)
+			args = append(args, r.ID, r.CID, int64(se.serverUSN), r.Ease, r.Ivl, r.LastIvl, r.Factor, r.Time, r.Type)
+		}
+		added, err := h.exec(query, args...)
+		if err != nil {
+			return fmt.Errorf("add reviews: %w", err)
+		}
+		se.delta.Revlog += added
+		list = list[n:]
 	}
-	se.delta.Revlog += n
 	return nil
 }
 
-// mustMerge is the condition under which a row of the client replaces ours: ?1
-// its id, ?2 the usn of the client's last sync, ?3 its mod.
-const mustMerge = ` WHERE id = ?1 AND (usn < ?2 OR mod < ?3)`
+// mustMerge is the condition under which a row of the client replaces ours: its
+// id, the usn of the client's last sync, its mod.
+const mustMerge = ` WHERE id = ? AND (usn < ? OR mod < ?)`
 
 func (se *session) mergeCard(h *handle, c *Card) error {
 	se.checkUSN(c.USN)
 	// Most cards that come are known and reviewed.
-	n, err := h.exec(`UPDATE cards SET nid = ?4, did = ?5, ord = ?6, mod = ?3, usn = ?7, type = ?8, queue = ?9, due = ?10,
-		ivl = ?11, factor = ?12, reps = ?13, lapses = ?14, left = ?15, odue = ?16, odid = ?17, flags = ?18, data = ?19`+mustMerge,
-		c.ID, se.clientUSN, c.Mod, c.NID, c.DID, c.Ord, se.serverUSN, c.Type, c.Queue, c.Due,
-		c.Ivl, c.Factor, c.Reps, c.Lapses, c.Left, c.ODue, c.ODID, c.Flags, c.Data)
+	n, err := h.exec(`UPDATE cards SET nid = ?, did = ?, ord = ?, mod = ?, usn = ?, type = ?, queue = ?, due = ?,
+		ivl = ?, factor = ?, reps = ?, lapses = ?, left = ?, odue = ?, odid = ?, flags = ?, data = ?`+mustMerge,
+		c.NID, c.DID, c.Ord, c.Mod, int64(se.serverUSN), c.Type, c.Queue, c.Due,
+		c.Ivl, c.Factor, c.Reps, c.Lapses, c.Left, c.ODue, c.ODID, c.Flags, c.Data,
+		c.ID, int64(se.clientUSN), c.Mod)
 	if err != nil {
 		return fmt.Errorf("merge card: %w", err)
 	}
@@ -75,7 +100,7 @@ func (se *session) mergeCard(h *handle, c *Card) error {
 	}
 	n, err = h.exec(`INSERT OR IGNORE INTO cards (id, nid, did, ord, mod, usn, type, queue, due, ivl, factor, reps, lapses,
 		left, odue, odid, flags, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		c.ID, c.NID, c.DID, c.Ord, c.Mod, se.serverUSN, c.Type, c.Queue, c.Due, c.Ivl, c.Factor, c.Reps, c.Lapses,
+		c.ID, c.NID, c.DID, c.Ord, c.Mod, int64(se.serverUSN), c.Type, c.Queue, c.Due, c.Ivl, c.Factor, c.Reps, c.Lapses,
 		c.Left, c.ODue, c.ODID, c.Flags, c.Data)
 	if err != nil {
 		return fmt.Errorf("merge card: %w", err)
@@ -133,9 +158,9 @@ func (se *session) mergeNote(h *handle, t *Note) error {
 	}
 	flds := schema.JoinFields(fields)
 	sfld, csum := schema.SortField(fields, sh.sortField), int64(schema.Checksum(fields[0]))
-	n, err := h.exec(`UPDATE notes SET guid = ?4, mid = ?5, mod = ?3, usn = ?6, tags = ?7, flds = ?8, sfld = ?9, csum = ?10,
+	n, err := h.exec(`UPDATE notes SET guid = ?, mid = ?, mod = ?, usn = ?, tags = ?, flds = ?, sfld = ?, csum = ?,
 		flags = 0, data = ''`+mustMerge,
-		t.ID, se.clientUSN, t.Mod, t.GUID, t.MID, se.serverUSN, t.Tags, flds, sfld, csum)
+		t.GUID, t.MID, t.Mod, int64(se.serverUSN), t.Tags, flds, sfld, csum, t.ID, int64(se.clientUSN), t.Mod)
 	if err != nil {
 		return fmt.Errorf("merge note: %w", err)
 	}
@@ -144,7 +169,7 @@ func (se *session) mergeNote(h *handle, t *Note) error {
 	}
 	n, err = h.exec(`INSERT OR IGNORE INTO notes (id, guid, mid, mod, usn, tags, flds, sfld, csum, flags, data)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')`,
-		t.ID, t.GUID, t.MID, t.Mod, se.serverUSN, t.Tags, flds, sfld, csum)
+		t.ID, t.GUID, t.MID, t.Mod, int64(se.serverUSN), t.Tags, flds, sfld, csum)
 	if err != nil {
 		return fmt.Errorf("merge note: %w", err)
 	}

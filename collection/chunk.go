@@ -55,9 +55,9 @@ func (s *Store) Chunk(ctx context.Context, name, skey string) (Chunk, error) {
 // The columns that old clients may have left as fractions are cut to integers,
 // as every client does when it reads them.
 var chunkSelects = [3]string{
-	`SELECT id, cid, usn, ease, CAST(ivl AS INTEGER), CAST(lastIvl AS INTEGER), CAST(factor AS INTEGER), CAST(time AS INTEGER), type FROM revlog`,
-	`SELECT id, nid, did, ord, CAST(mod AS INTEGER), usn, type, queue, CAST(due AS INTEGER), CAST(ivl AS INTEGER), factor, reps, lapses, left, CAST(odue AS INTEGER), odid, flags, data FROM cards`,
-	`SELECT id, guid, mid, CAST(mod AS INTEGER), usn, tags, flds FROM notes`,
+	`SELECT id, cid, usn, ease, CAST(ivl AS INTEGER), CAST(lastIvl AS INTEGER), CAST(factor AS INTEGER), CAST(time AS INTEGER), type FROM revlog INDEXED BY ix_revlog_usn`,
+	`SELECT id, nid, did, ord, CAST(mod AS INTEGER), usn, type, queue, CAST(due AS INTEGER), CAST(ivl AS INTEGER), factor, reps, lapses, left, CAST(odue AS INTEGER), odid, flags, data FROM cards INDEXED BY ix_cards_usn`,
+	`SELECT id, guid, mid, CAST(mod AS INTEGER), usn, tags, flds FROM notes INDEXED BY ix_notes_usn`,
 }
 
 // seek moves on to the next usn once the rows of one are through; ok is false

@@ -23,7 +23,7 @@ type handle struct {
 	wal      os.FileInfo // of its WAL; nil if there is none
 	db       *sql.DB
 	conn     *sql.Conn
-	stmts    map[string]*sql.Stmt
+	stmts    map[string]*sqlite.Stmt
 	lastUsed time.Time
 	// counts are the committed row counts, nil until somebody needed them.
 	counts *Counts
@@ -34,10 +34,7 @@ func openHandle(ctx context.Context, path string) (*handle, error) {
 	db, err := sqlite.Open(ctx, path, sqlite.Options{
 		Exclusive: true,
 		Journal:   "wal",
-		// The driver sorts pragmas by their text, and reading a WAL in another
-		// locking mode first would make and keep a shared-memory file: the
-		// comment puts this one before all others.
-		Pragmas: []string{"/**/locking_mode(exclusive)", "wal_autocheckpoint(0)", "temp_store(memory)"},
+		Pragmas:   []string{"wal_autocheckpoint(0)", "temp_store(memory)"},
 		// A collection in use elsewhere is an error to tell, not to wait for.
 		BusyTimeout: 500 * time.Millisecond,
 		CacheKiB:    2048,
@@ -57,7 +54,7 @@ func openHandle(ctx context.Context, path string) (*handle, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(), db.Close())
 	}
-	h := &handle{path: path, file: fi, db: db, conn: conn, stmts: map[string]*sql.Stmt{}}
+	h := &handle{path: path, file: fi, db: db, conn: conn, stmts: map[string]*sqlite.Stmt{}}
 	if fi, err := os.Stat(path + "-wal"); err == nil {
 		h.wal = fi
 	}
@@ -76,11 +73,11 @@ func (h *handle) close() error {
 }
 
 // stmt returns the prepared form of query, kept for the life of the handle.
-func (h *handle) stmt(query string) (*sql.Stmt, error) {
+func (h *handle) stmt(query string) (*sqlite.Stmt, error) {
 	if st := h.stmts[query]; st != nil {
 		return st, nil
 	}
-	st, err := h.conn.PrepareContext(context.Background(), query)
+	st, err := sqlite.Prepare(background, h.conn, query)
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
@@ -100,39 +97,32 @@ func (h *handle) exec(query string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	r, err := st.ExecContext(background, args...)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
+	return st.Exec(background, args...)
 }
 
-// query runs f for every row.
+// query runs f for every row. f may run other statements, but not this one.
 func (h *handle) query(f func(scan func(dest ...any) error) error, query string, args ...any) error {
 	st, err := h.stmt(query)
 	if err != nil {
 		return err
 	}
-	rows, err := st.QueryContext(background, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return st.Query(background, f, args...)
 }
 
 // row scans the one row of query; sql.ErrNoRows if there is none.
 func (h *handle) row(query string, args []any, dest ...any) error {
-	st, err := h.stmt(query)
-	if err != nil {
-		return err
+	found := false
+	err := h.query(func(scan func(...any) error) error {
+		if found {
+			return nil
+		}
+		found = true
+		return scan(dest...)
+	}, query, args...)
+	if err == nil && !found {
+		return sql.ErrNoRows
 	}
-	return st.QueryRowContext(background, args...).Scan(dest...)
+	return err
 }
 
 func (h *handle) begin() error {
@@ -241,6 +231,9 @@ func (s *Store) openStored(ctx context.Context, u *user) (*handle, error) {
 		if h, err = openHandle(ctx, u.path()); err != nil {
 			return nil, err
 		}
+	}
+	if err := ensureIndexes(ctx, h.conn); err != nil {
+		return nil, errors.Join(err, h.close())
 	}
 	// What another server left marked as unsent (the REST API of the first one
 	// did) goes to every device.

@@ -35,11 +35,13 @@ func unburyIfNewDay(h *handle, now time.Time, usn USN) error {
 	if last >= today && last <= today+7 {
 		return nil
 	}
+	// By deck, so that the index on (did, queue) finds them: a scan of all cards
+	// would be the dearest part of a small sync.
 	if _, err := h.exec(`UPDATE cards SET queue = CASE type
 		WHEN 0 THEN 0
 		WHEN 2 THEN 2
 		ELSE CASE WHEN due > 1000000000 THEN 1 ELSE 3 END
-		END WHERE queue IN (-2, -3)`); err != nil {
+		END WHERE did IN (SELECT id FROM decks) AND queue IN (-2, -3)`); err != nil {
 		return err
 	}
 	_, err = h.exec(`INSERT OR REPLACE INTO config (KEY, usn, mtime_secs, val) VALUES ('lastUnburied', ?, ?, ?)`,

@@ -150,6 +150,9 @@ func checkAndSettle(ctx context.Context, path string) error {
 		return err
 	}
 	defer conn.Close()
+	if err := ensureIndexes(ctx, conn); err != nil {
+		return err
+	}
 	return settleUSNs(ctx, conn, 1)
 }
 

@@ -106,9 +106,10 @@ func (o Options) dsn(abs string) string {
 	}
 	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", max(0, busy.Milliseconds())))
 	// The locking mode must be set before the first access to a WAL, or the
-	// shared-memory file is made all the same.
+	// shared-memory file is made all the same. The driver sorts pragmas by
+	// their text: the comment puts this one before all others.
 	if o.Exclusive {
-		q.Add("_pragma", "locking_mode(exclusive)")
+		q.Add("_pragma", "/**/locking_mode(exclusive)")
 	}
 	cache := o.CacheKiB
 	if cache == 0 {
