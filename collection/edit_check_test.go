@@ -128,18 +128,38 @@ func noteProblems(t *Txn) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		var have []int
 		for _, c := range cards {
-			have = append(have, int(c.Ord))
 			if nt.template(int(c.Ord)) == nil {
 				bad("card %d without template", c.Ord)
 			}
 		}
-		if lacks := nt.generator().Missing(fields, n.Tags != "", have); len(lacks) > 0 {
-			bad("lacks the cards %v", lacks)
-		}
 	}
 	return out, nil
+}
+
+// wantAllCards checks that a note has the cards that it asks for. (Others may
+// lack some, whose deck was deleted.)
+func wantAllCards(t *Txn, id int64) error {
+	n, err := t.Note(id)
+	if err != nil {
+		return err
+	}
+	nt, err := t.notetypeFor(n.MID)
+	if err != nil {
+		return err
+	}
+	cards, err := t.NoteCards(id)
+	if err != nil {
+		return err
+	}
+	var have []int
+	for _, c := range cards {
+		have = append(have, int(c.Ord))
+	}
+	if lacks := nt.generator().Missing(n.FieldList(), n.Tags != "", have); len(lacks) > 0 {
+		return fmt.Errorf("note %d lacks the cards %v", id, lacks)
+	}
+	return nil
 }
 
 // looksNumeric: the column turns such texts into numbers.

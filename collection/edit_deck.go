@@ -274,7 +274,7 @@ func (t *Txn) ReparentDeck(id, parent int64) error {
 // cards. With keepCards the cards move to the default deck instead. Cards of a
 // filtered deck always go home. It returns how many cards were deleted or moved.
 //
-// The default deck stays: only its cards go.
+// The default deck stays, under its old name and without its cards.
 func (t *Txn) DeleteDeck(id int64, keepCards bool) (cards int, err error) {
 	d, err := t.Deck(id)
 	if err != nil {
@@ -310,7 +310,7 @@ func (t *Txn) deleteOneDeck(d *schema.Deck, keepCards bool) (n int, err error) {
 		n = len(cards)
 		switch {
 		case keepCards && d.ID == defaultDeckID:
-			return 0, nil
+			n = 0
 		case keepCards:
 			err = t.rehome(cards, defaultDeckID)
 		default:
@@ -321,7 +321,7 @@ func (t *Txn) deleteOneDeck(d *schema.Deck, keepCards bool) (n int, err error) {
 		}
 	}
 	if d.ID == defaultDeckID {
-		return n, nil
+		return n, t.resetDefaultDeck(d)
 	}
 	if _, err := t.h.exec(`DELETE FROM decks WHERE id = ?`, d.ID); err != nil {
 		return 0, fmt.Errorf("delete deck: %w", err)
@@ -339,6 +339,22 @@ func (t *Txn) deleteOneDeck(d *schema.Deck, keepCards bool) (n int, err error) {
 		return n, err
 	}
 	return n, t.SelectDeck(defaultDeckID)
+}
+
+// resetDefaultDeck gives the default deck its first name: it may have lain below
+// a deck that is about to go.
+func (t *Txn) resetDefaultDeck(d *schema.Deck) error {
+	const name = "Default"
+	if d.Name == name {
+		return nil
+	}
+	m := merger{t.h, &session{serverUSN: t.usn}, t.now}
+	free, err := m.freeName(`SELECT 1 FROM decks WHERE name = ? AND id != ?`, name, d.ID)
+	if err != nil {
+		return err
+	}
+	d.Name = free
+	return t.saveDeck(d)
 }
 
 // rehome moves cards to a normal deck, and changes only the home of those that
