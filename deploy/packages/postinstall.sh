@@ -17,6 +17,6 @@ if [ -d /run/systemd/system ]; then
     systemctl try-restart ankisyncd.service
   else
     systemctl enable --now ankisyncd.service
-    echo "ankisyncd serves on port 27701. The first account: ankisyncd adduser NAME"
+    echo "ankisyncd serves on port 27701. The first account: sudo -u ankisyncd ankisyncd adduser NAME"
   fi
 fi

@@ -1,7 +1,7 @@
-"""The way out of a wrong click on "Upload", as docs/troubleshooting.md tells it: stop, put the snapshot in place, start, download."""
+"""The way out of a wrong click on "Upload", as docs/troubleshooting.md tells it, while the server runs."""
 import os
 import pathlib
-import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -14,7 +14,7 @@ def main(tmp):
         print("SKIP restore: no client is installed")
         return 0
     version = harness.installed()[0]
-    server = harness.OwnServer(tmp)
+    server = harness.OwnServer(tmp, env={"ANKISYNCD_COLLECTION_IDLE_TIMEOUT": "1s"})
     if server.proc is None:
         server.start()
     farm = harness.Farm(str(pathlib.Path(tmp) / "farm"))
@@ -28,16 +28,18 @@ def main(tmp):
         wrong.add_note(["wrong", "1"])
         wrong.sync_full_wanted()
         wrong.full_upload()
-        server.terminate()
-        folder = pathlib.Path(server.data) / account.user
-        snapshots = list((folder / "snapshots").iterdir())
-        assert len(snapshots) == 1 and snapshots[0].name.endswith("-upload.anki2"), snapshots
-        for name in ("collection.anki2-wal", "collection.anki2-shm"):
-            (folder / name).unlink(missing_ok=True)
-        shutil.copy(snapshots[0], folder / "collection.anki2")
-        server.start()
-        assert good.sync()["result"] == "no_changes"
-        wrong.join()
+
+        def command(*args):
+            return subprocess.run([*server.command, *args], env=server.env, cwd=tmp, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True).stdout
+
+        lines = [line for line in command("snapshots", account.user).splitlines() if "upload" in line]
+        assert len(lines) == 1, lines
+        command("restore", "--yes", account.user, lines[0].split()[0])
+        # "each device asks whether to download or to upload"
+        for c in (good, wrong):
+            if c.sync()["result"].startswith("full"):
+                c.full_download()
+        assert len(good.note_ids()) == 1 and good.sql("select flds from notes")[0][0].startswith("good")
         harness.assert_same(good, wrong)
         print("ok   restore: a wrong upload taken back (%s)" % version)
         return 0

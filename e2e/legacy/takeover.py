@@ -180,11 +180,36 @@ def back_to_python(old):
     return "back: users, keys and media lists as before"
 
 
-def back_to_official(old, user, tmp):
-    """The official server, started again where it was: a device that synced here meanwhile goes on with it."""
+def back_by_migration(old, tmp):
+    """The way back for servers that know only the old form of collections: a copy in that form."""
+    to = tmp / "copy"
+    r = old.run("migrate", "--from", str(old.dir), "--to", str(to), "--schema11")
+    same("migrate " + r.stderr[-500:], r.returncode, 0)
+    for user in old.place.users:
+        if not user.counts:
+            continue
+        db = sqlite3.connect(to / "collections" / user.name / "collection.anki2")
+        same("schema", db.execute("select ver from col").fetchone()[0], 11)
+        here = sqlite3.connect(old.dir / old.place.root / user.name / "collection.anki2")
+        for table in ("notes", "cards", "revlog"):
+            same(table, *(d.execute("select count() from " + table).fetchone() for d in (db, here)))
+        db.close()
+        here.close()
+    return ", and by migrate --schema11"
+
+
+def back_to_official(old, user, tmp, migrated):
+    """The official server, started again where it was, or on a migrated copy: a device that synced here meanwhile goes on with it."""
+    tmp = tmp / ("migrated" if migrated else "in-place")
+    shutil.copytree(tmp.parent / ("device" + harness.newest()), tmp / ("device" + harness.newest()))
+    env = dict(old.env)
+    if migrated:
+        r = old.run("migrate", "--from", str(old.dir), "--to", str(tmp / "base"), "--layout", "official")
+        same("migrate " + r.stderr[-500:], r.returncode, 0)
+        env["SYNC_BASE"] = str(tmp / "base")
     python = harness.clients_dir() / harness.newest() / "bin" / "python"
     log = open(tmp / "official.log", "w")
-    proc = subprocess.Popen([str(python), "-m", "anki.syncserver"], env=old.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    proc = subprocess.Popen([str(python), "-m", "anki.syncserver"], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     d = harness.Driver(harness.newest())
     try:
         harness.wait_port(old.url, 60, proc)
@@ -212,8 +237,8 @@ def back_to_official(old, user, tmp):
         n.media_sync()
         same("notes of a new device", len(n.note_ids()), len(c.note_ids()))
         same("media of a new device", n.media(), c.media())
-        return "back: the official server goes on with %d notes and %d media files, after %d times \"Please sync again\"" % (
-            len(n.note_ids()), len(n.media()), again)
+        return "back, %s: the official server goes on with %d notes and %d media files, after %d times \"Please sync again\"" % (
+            tmp.name, len(n.note_ids()), len(n.media()), again)
     finally:
         d.stop()
         proc.kill()
@@ -244,8 +269,10 @@ def look(place, tmp):
         went_back = ""
         if not place.env:
             went_back = back_to_python(old)
+            if place.sub == "." and place.name != "ankisyncd-rs":
+                went_back += back_by_migration(old, tmp)
         elif harness.installed() and harness.newest() in harness.installed():
-            went_back = back_to_official(old, place.users[0], tmp)
+            went_back = back_to_official(old, place.users[0], tmp, True) + "\n     " + back_to_official(old, place.users[0], tmp, False)
         after = sorted(str(p.relative_to(old.dir)) for p in old.dir.rglob("*") if p.is_file())
         had = {str(p.relative_to(old.before)) for p in old.before.rglob("*") if p.is_file()}
         new = [p for p in after if p not in had]
