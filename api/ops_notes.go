@@ -100,11 +100,21 @@ func fieldNames(ctx context.Context, c *call) (any, error) {
 	})
 }
 
+// idOnly is an object that was not preloaded.
+type idOnly struct {
+	ID int64 `json:"id"`
+}
+
 // idList is a list of ids, or of the whole objects if the call asks for them.
 func (c *call) idList(ctx context.Context, ids []int64, load func(int64) (object, error)) (any, error) {
 	if !c.p.truth("preload", false) {
-		load = func(id int64) (object, error) { return object{"id": id}, nil }
-	} else if len(ids) > MaxPreload {
+		out := make([]idOnly, len(ids))
+		for i, id := range ids {
+			out[i].ID = id
+		}
+		return out, nil
+	}
+	if len(ids) > MaxPreload {
 		return nil, badRequest("%d objects are too many to preload: ask for at most %d", len(ids), MaxPreload)
 	}
 	return each(ids, func(id int64) (object, error) {
