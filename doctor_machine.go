@@ -109,7 +109,7 @@ func existingParent(path string) string {
 	}
 }
 
-// network looks at who can connect, and at whose word about addresses counts.
+// network looks at who can connect.
 func (d *doctor) network() {
 	open := false // to other machines
 	for _, a := range d.cfg.Addresses() {
@@ -122,6 +122,15 @@ func (d *doctor) network() {
 	} else {
 		d.ok("listen", "%s", where)
 	}
+	d.proxies(open)
+	if d.cfg.MetricsPort != 0 && !private(net.JoinHostPort(d.cfg.MetricsHost, "1")) {
+		d.warn("metrics", "metrics_host = 127.0.0.1, or a firewall", "other machines can read /metrics, which asks for no password")
+	}
+}
+
+// proxies looks at whose word about a client's address counts; open says that
+// other machines can connect.
+func (d *doctor) proxies(open bool) {
 	for _, p := range d.cfg.TrustedProxies {
 		if p.Bits() == 0 {
 			d.warn("proxy", "name the proxy's own address in trusted_proxies", "trusted_proxies has %s: everybody can claim any address, which defeats the throttling of logins", p)
@@ -136,9 +145,6 @@ func (d *doctor) network() {
 		d.ok("proxy", "%s of a proxy on this machine is believed; a proxy elsewhere has to stand in trusted_proxies", d.cfg.IPHeader)
 	default:
 		d.ok("proxy", "ip_header %q, trusted: %s", d.cfg.IPHeader, prefixes(d.cfg.TrustedProxies))
-	}
-	if d.cfg.MetricsPort != 0 && !private(net.JoinHostPort(d.cfg.MetricsHost, "1")) {
-		d.warn("metrics", "metrics_host = 127.0.0.1, or a firewall", "other machines can read /metrics, which asks for no password")
 	}
 }
 

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script: what each command writes, and its exit code.
 func TestScripts(t *testing.T) {
 	dir := "testdata/script"
-	if files, err := filepath.Glob(filepath.Join(dir, "*.txtar")); err != nil || len(files) < 8 {
+	if files, err := filepath.Glob(filepath.Join(dir, "*.txtar")); err != nil || len(files) < 11 {
 		t.Fatalf("%d scripts, %v", len(files), err)
 	}
 	testscript.Run(t, testscript.Params{
