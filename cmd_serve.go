@@ -112,12 +112,12 @@ func serve(ctx context.Context, stop func(), cfg *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	handler, closeStores, err := buildHandler(ctx, cfg, log, m)
+	h, closeStores, err := buildHandlers(ctx, cfg, log, m)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStores()) }()
-	s, err := newServer(ctx, cfg, log, handler)
+	s, err := newServer(ctx, cfg, log, h.sync)
 	if err != nil {
 		return err
 	}
@@ -127,6 +127,12 @@ func serve(ctx context.Context, stop func(), cfg *config.Config, log *slog.Logge
 		return err
 	}
 	defer stopMetrics()
+	stopREST, err := serveREST(ctx, cfg, log, h.rest)
+	if err != nil {
+		closeAll(s.listeners)
+		return err
+	}
+	defer stopREST()
 	failed := s.start()
 	s.announce(stdout)
 	s.report("READY=1")

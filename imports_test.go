@@ -26,10 +26,10 @@ var rooms = map[string][]string{
 	},
 
 	// front rooms: HTTP, no SQL; peers that never import one another
-	"sync": {"auth", "collection", "media", "github.com/klauspost/compress", "github.com/prometheus/client_golang", "net/http"},
+	"sync": {"auth", "collection", "media", "github.com/klauspost/compress", "net/http"},
 	"api": {
-		"auth", "collection", "media", "rendering", "scheduling", "search",
-		"github.com/prometheus/client_golang", "net/http",
+		"auth", "collection", "media", "rendering", "scheduling", "schema", "search",
+		"github.com/klauspost/compress", "google.golang.org/protobuf", "net/http",
 	},
 
 	// stores: files and SQL, no HTTP; peers that never import one another

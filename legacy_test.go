@@ -174,11 +174,11 @@ func (d legacyDir) load(t *testing.T, conf string, env []string) *config.Config 
 // legacyServer serves the working directory until stop is called.
 func legacyServer(t *testing.T, cfg *config.Config) (url string, stop func()) {
 	t.Helper()
-	h, closeStores, err := buildHandler(t.Context(), cfg, slog.New(slog.DiscardHandler), nil)
+	h, closeStores, err := buildHandlers(t.Context(), cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(h)
+	s := httptest.NewServer(h.sync)
 	return s.URL, func() {
 		t.Helper()
 		s.Close()

@@ -18,16 +18,22 @@ import (
 
 const mib = 1 << 20
 
-// buildHandler opens the stores and puts the handler of the sync server on them.
-// closeAll closes them, in the reverse order. m, if not nil, is told what happens.
-func buildHandler(ctx context.Context, cfg *config.Config, log *slog.Logger, m *metrics) (h http.Handler, closeAll func() error, err error) {
+// handlers are what the listeners serve.
+type handlers struct {
+	sync http.Handler
+	rest http.Handler // nil if the RESTful API is off
+}
+
+// buildHandlers opens the stores and puts the handlers on them. closeAll closes
+// them, in the reverse order. m, if not nil, is told what happens.
+func buildHandlers(ctx context.Context, cfg *config.Config, log *slog.Logger, m *metrics) (h handlers, closeAll func() error, err error) {
 	root := config.Abs(cfg.DataRoot)
 	if err := os.MkdirAll(root, 0o755); err != nil {
-		return nil, nil, err
+		return h, nil, err
 	}
 	users, err := auth.Open(ctx, authOptions(cfg, m.countLogins(log.With(loggerKey, "users"))))
 	if err != nil {
-		return nil, nil, err
+		return h, nil, err
 	}
 	collections := collection.New(root, collectionOptions(cfg, log.With(loggerKey, "collection")))
 	files := media.Open(root, media.Options{
@@ -58,7 +64,12 @@ func buildHandler(ctx context.Context, cfg *config.Config, log *slog.Logger, m *
 	closeAll = func() error {
 		return errors.Join(files.Close(), collections.Close(), users.Close())
 	}
-	return rootHandler(cfg.BasePath, server, ready), closeAll, nil
+	h.rest = newREST(cfg, log, users, collections, files)
+	h.sync = rootHandler(cfg.BasePath, server, ready)
+	if restShared(cfg) {
+		h.sync = orREST(h.sync, h.rest)
+	}
+	return h, closeAll, nil
 }
 
 func collectionOptions(cfg *config.Config, log *slog.Logger) collection.Options {
@@ -74,6 +85,17 @@ func collectionOptions(cfg *config.Config, log *slog.Logger) collection.Options 
 		Snapshots:      collection.Retention{Keep: keep, MaxAge: cfg.SnapshotMaxAge, MaxBytes: int64(cfg.SnapshotMaxMB) * mib},
 		Log:            log,
 	}
+}
+
+// orREST sends the paths of the RESTful API there, everything else to next.
+func orREST(next, rest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isREST(r.URL.Path) {
+			rest.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // rootHandler answers what monitors ask, and leaves everything else to the sync

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/ankisyncd/ankisyncd/api"
+	"github.com/ankisyncd/ankisyncd/auth"
+	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/config"
+	"github.com/ankisyncd/ankisyncd/media"
+)
+
+// newREST is the handler of the RESTful API; nil if it is off.
+func newREST(cfg *config.Config, log *slog.Logger, users *auth.Store, collections *collection.Store, files *media.Store) http.Handler {
+	if cfg.RestPort == 0 {
+		return nil
+	}
+	return api.New(api.Options{
+		Collections:  collections,
+		Users:        users,
+		Media:        files,
+		AllowedHosts: cfg.RestAllowedHosts,
+		Token:        string(cfg.RestToken),
+		ClientAddr:   clientAddr(cfg),
+		TempDir:      config.Abs(cfg.DataRoot),
+		Log:          log.With(loggerKey, "rest"),
+	})
+}
+
+// restShared is true if the API answers on the sync server's own addresses, as
+// AnkiServer's did.
+func restShared(cfg *config.Config) bool { return cfg.RestPort != 0 && cfg.RestPort == cfg.Port }
+
+// isREST is true of the paths of the API, where it shares an address.
+func isREST(path string) bool {
+	path = strings.TrimLeft(path, "/")
+	return path == "list_collections" || strings.HasPrefix(path, "collection/")
+}
+
+// serveREST serves the API on a listener of its own until stop is called; stop
+// waits for calls that are under way. Without one it does nothing.
+func serveREST(ctx context.Context, cfg *config.Config, log *slog.Logger, rest http.Handler) (stop func(), err error) {
+	if rest == nil || restShared(cfg) {
+		return func() {}, nil
+	}
+	ln, err := listen(ctx, net.JoinHostPort(cfg.RestHost, strconv.Itoa(cfg.RestPort)), 0)
+	if err != nil {
+		return nil, err
+	}
+	log = log.With(loggerKey, "rest")
+	s := &http.Server{
+		Handler:           &guard{next: rest, stall: cfg.HTTPStallTimeout},
+		ReadHeaderTimeout: cfg.HTTPHeaderTimeout,
+		IdleTimeout:       cfg.HTTPIdleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	log.Info("Serving the RESTful API", "addr", ln.Addr().String())
+	go func() {
+		if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("listener of the RESTful API failed", "err", err)
+		}
+	}()
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownTimeout)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			_ = s.Close()
+		}
+	}, nil
+}
