@@ -12,6 +12,7 @@ import (
 	"hash"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -197,6 +198,7 @@ func (h passwordHash) verify(user, password string) bool {
 func (h passwordHash) derive(user, password string) []byte {
 	switch h.scheme {
 	case schemeArgon:
+		memoryHard.Add(1)
 		return argon2.IDKey([]byte(password), h.salt, h.rounds, h.memory, h.threads, uint32(len(h.key)))
 	case schemePBKDF2:
 		key, err := pbkdf2.Key(h.digest, password, h.salt, int(h.rounds), len(h.key))
@@ -242,6 +244,10 @@ func newHash(user, password string, legacy bool) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.memory, h.rounds, h.threads,
 		phc64.EncodeToString(h.salt), phc64.EncodeToString(h.derive(user, password)))
 }
+
+// memoryHard counts the memory-hard hashes computed in this process, for tests
+// of what a login costs.
+var memoryHard atomic.Int64
 
 // dummyArgon costs what a hash of today costs and matches no password.
 func dummyArgon() passwordHash {
