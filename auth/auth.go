@@ -99,7 +99,8 @@ type Options struct {
 	// password changes, as the originals did. Default: all are revoked.
 	KeepSessionsOnPasswordChange bool
 	// MaxDevices is how many host keys one user may hold; a login beyond that
-	// drops the one unused for longest. 0 means DefaultMaxDevices.
+	// drops one that was never used, or else the one unused for longest. 0
+	// means DefaultMaxDevices.
 	MaxDevices int
 	// MaxHashes is how many password hashes are computed at once; 0 means one
 	// per CPU, at most 4. Each takes 7 MiB of memory.

@@ -205,3 +205,29 @@ func TestSeenIsWrittenAtClose(t *testing.T) {
 	}
 	s.Seen(sess, home, anki) // after Close
 }
+
+// TestLoginsDoNotLogOutDevices: however often a program logs in, the device that
+// syncs keeps its key.
+func TestLoginsDoNotLogOutDevices(t *testing.T) {
+	c := newClock()
+	o := dirOptions(t.TempDir())
+	o.KeepLegacyHashes, o.MaxDevices, o.Now = true, 5, c.now
+	s := open(t, o)
+	mustAdd(t, s, "alice", "pw")
+	phone := login(t, s, "alice", "pw")
+	sess, err := s.Session(t.Context(), phone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Seen(sess, home, anki)
+	for range 20 {
+		login(t, s, "alice", "pw")
+	}
+	if _, err := s.Session(t.Context(), phone); err != nil {
+		t.Errorf("the device that syncs: %v", err)
+	}
+	ds, err := s.Devices(t.Context(), "alice")
+	if err != nil || len(ds) != 5 {
+		t.Errorf("%d devices, %v; want 5", len(ds), err)
+	}
+}

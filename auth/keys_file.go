@@ -163,7 +163,7 @@ func (f *fileKeys) lookupSK(ctx context.Context, sk string) (*key, error) {
 func (f *fileKeys) add(ctx context.Context, d newDevice, limit int) error {
 	return f.change(ctx, func(tx *sql.Tx) (bool, error) {
 		_, err := tx.ExecContext(ctx, `INSERT INTO ankisyncd_device (key_hash, username, kind, created, seen, client, addr, proof)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, d.hash.hex(), d.user, string(KindDevice), d.at.Unix(), d.at.Unix(), d.client, d.addr, d.proof)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, d.hash.hex(), d.user, string(KindDevice), d.at.Unix(), 0, d.client, d.addr, d.proof)
 		if err != nil {
 			return false, err
 		}
@@ -171,6 +171,8 @@ func (f *fileKeys) add(ctx context.Context, d newDevice, limit int) error {
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM ankisyncd_device WHERE username = ?`, d.user).Scan(&n); err != nil || n <= limit {
 			return true, err
 		}
+		// Keys that nobody has synced with go first: a program that logs in
+		// for every sync must not log out the owner's devices.
 		_, err = tx.ExecContext(ctx, `DELETE FROM ankisyncd_device WHERE key_hash IN (
 			SELECT key_hash FROM ankisyncd_device WHERE username = ? AND kind <> 'python' AND key_hash <> ?
 			ORDER BY seen DESC, rowid DESC LIMIT -1 OFFSET ?)`, d.user, d.hash.hex(), limit-1)
@@ -273,7 +275,7 @@ func (f *fileKeys) devices(ctx context.Context, tx *sql.Tx, user string) ([]file
 		if len(d.hash) < idLen {
 			return fmt.Errorf("row of ankisyncd_device with key_hash %q", d.hash)
 		}
-		d.ID, d.Created, d.LastSeen = d.hash[:idLen], unixOrZero(created), unixOrZero(seen)
+		d.ID, d.Created, d.LastSeen = d.hash[:idLen], unixOrZero(created), unixOrZero(max(created, seen))
 		if d.Kind == KindPython {
 			python[d.hash] = d.Device
 		} else {

@@ -66,6 +66,7 @@ func (s *Store) newSession(ctx context.Context, name string, u *user, from netip
 	case !u.static && !s.o.AllowAnyone && !s.o.KeepSessionsOnPasswordChange:
 		d.cred = u.stored
 	}
+	_ = s.flush(ctx, false) // for add to know which keys are in use; it logs
 	if err := s.keys.add(ctx, d, s.o.MaxDevices); err != nil {
 		return "", err
 	}
