@@ -169,31 +169,38 @@ func assign(dest any, v driver.Value) error {
 }
 
 func assignKind(d reflect.Value, v driver.Value) error {
-	mismatch := fmt.Errorf("sqlite: %T does not fit into %s", v, d.Type())
+	if !storeKind(d, v) {
+		return fmt.Errorf("sqlite: %T does not fit into %s", v, d.Type())
+	}
+	return nil
+}
+
+// storeKind reports whether v fits into d, and stores it.
+func storeKind(d reflect.Value, v driver.Value) bool {
 	switch d.Kind() {
 	case reflect.Pointer:
 		if v == nil {
 			d.SetZero()
-			return nil
+			return true
 		}
 		d.Set(reflect.New(d.Type().Elem()))
-		return assignKind(d.Elem(), v)
+		return storeKind(d.Elem(), v)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		n, ok := asInt(v)
 		if !ok || d.OverflowInt(n) {
-			return mismatch
+			return false
 		}
 		d.SetInt(n)
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		n, ok := asInt(v)
 		if !ok || n < 0 || d.OverflowUint(uint64(n)) {
-			return mismatch
+			return false
 		}
 		d.SetUint(uint64(n))
 	case reflect.Bool:
 		n, ok := asInt(v)
 		if !ok {
-			return mismatch
+			return false
 		}
 		d.SetBool(n != 0)
 	case reflect.Float32, reflect.Float64:
@@ -203,7 +210,7 @@ func assignKind(d reflect.Value, v driver.Value) error {
 		case int64:
 			d.SetFloat(float64(v))
 		default:
-			return mismatch
+			return false
 		}
 	case reflect.String:
 		switch v := v.(type) {
@@ -216,12 +223,12 @@ func assignKind(d reflect.Value, v driver.Value) error {
 		case float64:
 			d.SetString(strconv.FormatFloat(v, 'g', -1, 64))
 		default:
-			return mismatch
+			return false
 		}
 	default:
-		return mismatch
+		return false
 	}
-	return nil
+	return true
 }
 
 // asInt reads a value that is an integer in whatever form.
