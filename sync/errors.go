@@ -86,6 +86,11 @@ func (w *responder) fail(c *call, err error) {
 		return
 	}
 	status := statusOf(err)
+	if status == http.StatusForbidden && isPython2(c.r) && c.step.name != "hostKey" && c.step.name != "meta" {
+		// Anki 2.0 understands 403 on these two only; elsewhere it fails with
+		// a TypeError instead of a message (docs/protocol.md §10, Errors).
+		status = http.StatusBadRequest
+	}
 	var throttled *auth.ThrottledError
 	if errors.As(err, &throttled) {
 		w.Header().Set("Retry-After", strconv.Itoa(int((throttled.RetryAfter+time.Second-1)/time.Second)))

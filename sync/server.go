@@ -235,7 +235,7 @@ func (s *Server) serve(w *responder, c *call) (err error) {
 	// Old desktop clients do not reopen a connection that was closed while
 	// they waited for their user (docs/protocol.md §10): they get a new one
 	// for each request.
-	if strings.HasPrefix(c.r.UserAgent(), "Python-httplib2") {
+	if isPython2(c.r) {
 		w.Header().Set("Connection", "close")
 	}
 	if err := c.read(); err != nil {
@@ -255,6 +255,9 @@ func (s *Server) serve(w *responder, c *call) (err error) {
 	}
 	return w.json(c, answer)
 }
+
+// isPython2 is true of the desktop clients of the 2.0 line.
+func isPython2(r *http.Request) bool { return strings.HasPrefix(r.UserAgent(), "Python-httplib2") }
 
 var errPanic = errors.New("panic")
 

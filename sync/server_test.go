@@ -191,6 +191,13 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s %s: %d, want %d: %s", tc.method, tc.path, status, tc.status, body)
 		}
 	}
+	// Anki 2.0 takes 403 on hostKey and meta only, and needs its connection closed.
+	old := map[string]string{"User-Agent": "Python-httplib2/0.7.7 (gzip)", "Content-Type": "multipart/form-data; boundary=B"}
+	for path, want := range map[string]int{"/sync/meta": 403, "/sync/start": 400, "/sync/download": 400, "/msync/begin": 400} {
+		if status, _ := g.do("POST", path, old, "--B\r\nContent-Disposition: form-data; name=\"k\"\r\n\r\nwrong\r\n--B--\r\n"); status != want {
+			t.Errorf("2.0 with a wrong key, %s: %d, want %d", path, status, want)
+		}
+	}
 	for _, path := range []string{"hostKey", "sync/hostKey", "/hostKey/", "prefix/sync//hostKey", "sync/msync/hostKey"} {
 		n := g.client(10)
 		var r struct{ Key string }
