@@ -11,6 +11,12 @@
 // lock is held across users; a sync is one SQLite transaction that Start opens
 // and Finish commits.
 //
-// The package may import schema, sqlite and database/sql. It must never know of
-// HTTP, of request encodings or of configuration files.
+// Programs read and change a collection as a client does with [Store.View] and
+// [Store.Edit]: a [Txn] adds notes, moves cards, studies decks, and so on. It
+// writes what a client would leave behind, with the server's usn, so that every
+// device gets it with its next sync.
+//
+// The package may import schema, scheduling, rendering, search, sqlite and
+// database/sql. It must never know of HTTP, of request encodings or of
+// configuration files.
 package collection

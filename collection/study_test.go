@@ -228,6 +228,56 @@ func TestQueueFollowsChanges(t *testing.T) {
 	}
 }
 
+// TestQueueOfMixedEdits: an answer beside another change, or one that was rolled
+// back, does not leave a queue behind that is wrong.
+func TestQueueOfMixedEdits(t *testing.T) {
+	r := newRig(t, Options{})
+	r.seed(testUser)
+	for range 3 {
+		r.edit(addTo("Basic"))
+		r.clock.add(time.Second)
+	}
+	next := func(tx *Txn) int64 {
+		c, _, err := tx.NextCard(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Card.ID
+	}
+	var ids []int64
+	r.view(func(tx *Txn) (err error) {
+		ids, err = tx.FindCards(t.Context(), "", FindOptions{})
+		next(tx)
+		return err
+	})
+	failure := errors.New("no")
+	err := r.s.Edit(t.Context(), testUser, func(tx *Txn) error {
+		if _, err := tx.AnswerCard(Answer{CardID: next(tx), Rating: scheduling.Easy}); err != nil {
+			return err
+		}
+		return failure
+	})
+	if !errors.Is(err, failure) {
+		t.Fatal(err)
+	}
+	r.edit(func(tx *Txn) error {
+		if got := next(tx); got != ids[0] {
+			t.Errorf("got %d after the answer was rolled back, want %d", got, ids[0])
+		}
+		if _, err := tx.Suspend(ids[1]); err != nil {
+			return err
+		}
+		_, err := tx.AnswerCard(Answer{CardID: ids[0], Rating: scheduling.Easy})
+		return err
+	})
+	r.view(func(tx *Txn) error {
+		if got := next(tx); got != ids[2] {
+			t.Errorf("got %d after the second was suspended, want %d", got, ids[2])
+		}
+		return nil
+	})
+}
+
 // TestExtendLimits: a deck below and one above get more cards, too.
 func TestExtendLimits(t *testing.T) {
 	r := newRig(t, Options{})
