@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -181,6 +183,33 @@ func TestMigrateRefuses(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(to, "new")); err == nil {
 			t.Errorf("%s -> %s left something", c.from, c.to)
+		}
+	}
+}
+
+// interrupted is a terminal at which somebody presses Ctrl-C at the first sign
+// of progress.
+type interrupted struct{ stop func() }
+
+func (w interrupted) Write(p []byte) (int, error) { w.stop(); return len(p), nil }
+
+// TestMigrateInterrupted: nothing is left of a copy that was not finished.
+func TestMigrateInterrupted(t *testing.T) {
+	for _, there := range []bool{false, true} {
+		dir, to := legacyDirs()[0].unpack(t), filepath.Join(t.TempDir(), "new")
+		if there {
+			if err := os.Mkdir(to, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		m := &migration{from: dir, to: to, progress: &progress{w: interrupted{stop}}}
+		if _, err := m.run(ctx); !errors.Is(err, context.Canceled) || len(m.created) == 0 {
+			t.Errorf("%v, made %q", err, m.created)
+		}
+		entries, err := os.ReadDir(to)
+		if there != (err == nil) || len(entries) > 0 {
+			t.Errorf("left: %v, %v", entries, err)
 		}
 	}
 }

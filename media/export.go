@@ -277,7 +277,10 @@ func (r *Report) matchFiles(dir string, list []inspected, pending map[string]str
 		r.Rows = append(r.Rows, row)
 	}
 	for name := range there {
-		r.Stray = append(r.Stray, name)
+		// A link that leads nowhere, or to a folder, is no file.
+		if fi, err := os.Stat(filepath.Join(folder, name)); err == nil && fi.Mode().IsRegular() {
+			r.Stray = append(r.Stray, name)
+		}
 	}
 	slices.Sort(r.Stray)
 	return nil
