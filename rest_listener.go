@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,9 +18,12 @@ import (
 )
 
 // newREST is the handler of the RESTful API; nil if it is off.
-func newREST(cfg *config.Config, log *slog.Logger, users *auth.Store, collections *collection.Store, files *media.Store) http.Handler {
+func newREST(cfg *config.Config, log *slog.Logger, users *auth.Store, collections *collection.Store, files *media.Store) (http.Handler, error) {
 	if cfg.RestPort == 0 {
-		return nil
+		return nil, nil //nolint:nilnil // off
+	}
+	if err := api.CheckHosts(cfg.RestAllowedHosts); err != nil {
+		return nil, fmt.Errorf("rest_allowed_hosts: %w", err)
 	}
 	return api.New(api.Options{
 		Collections:  collections,
@@ -30,7 +34,7 @@ func newREST(cfg *config.Config, log *slog.Logger, users *auth.Store, collection
 		ClientAddr:   clientAddr(cfg),
 		TempDir:      config.Abs(cfg.DataRoot),
 		Log:          log.With(loggerKey, "rest"),
-	})
+	}), nil
 }
 
 // restShared is true if the API answers on the sync server's own addresses, as

@@ -64,7 +64,9 @@ func buildHandlers(ctx context.Context, cfg *config.Config, log *slog.Logger, m 
 	closeAll = func() error {
 		return errors.Join(files.Close(), collections.Close(), users.Close())
 	}
-	h.rest = newREST(cfg, log, users, collections, files)
+	if h.rest, err = newREST(cfg, log, users, collections, files); err != nil {
+		return h, nil, errors.Join(err, closeAll())
+	}
 	h.sync = rootHandler(cfg.BasePath, server, ready)
 	if restShared(cfg) {
 		h.sync = orREST(h.sync, h.rest)

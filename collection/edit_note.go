@@ -228,7 +228,8 @@ func (t *Txn) DeleteNotes(ids ...int64) (int, error) {
 // same; except may be 0.
 func (t *Txn) Duplicates(notetypeID int64, firstField string, except int64) ([]int64, error) {
 	first := norm.NFC.String(schema.CleanField(firstField))
-	notes, err := collect(t.h, scanNote, `SELECT `+noteColumns+` FROM notes WHERE csum = ? AND mid = ? AND id != ? ORDER BY id`,
+	// By checksum, not by notetype, which most notes share (the "+").
+	notes, err := collect(t.h, scanNote, `SELECT `+noteColumns+` FROM notes WHERE csum = ? AND +mid = ? AND id != ? ORDER BY id`,
 		int64(schema.Checksum(first)), notetypeID, except)
 	if err != nil {
 		return nil, err
