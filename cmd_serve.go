@@ -133,15 +133,16 @@ func serve(ctx context.Context, stop func(), cfg *config.Config, log *slog.Logge
 		return err
 	}
 	defer stopREST()
+	// Before anybody is told that it runs: unheard, SIGHUP ends the process.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, hangup)
+	defer signal.Stop(hup)
 	failed := s.start()
 	s.announce(stdout)
 	s.report("READY=1")
 	if every := watchdogInterval(); every > 0 {
 		go watchdog(ctx, every, s.alive, func(err error) { log.Error("no sign of life to systemd", "err", err) })
 	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, hangup)
-	defer signal.Stop(hup)
 	for {
 		select {
 		case <-hup:
