@@ -53,12 +53,7 @@ bench-quick: build
 	cd bench && GO_SERVER=$(CURDIR)/ankisyncd go run . -quick
 
 release:
-	@mkdir -p dist
-	@set -e; for t in linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 darwin/arm64 windows/amd64; do \
-	  os=$${t%%/*}; rest=$${t#*/}; arch=$${rest%%/*}; arm=; case $$rest in */*) arm=$${rest#*/};; esac; \
-	  out=dist/ankisyncd-$$os-$$arch$${arm:+v$$arm}; [ $$os = windows ] && out=$$out.exe; \
-	  GOOS=$$os GOARCH=$$arch GOARM=$$arm go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $$out .; done
-	cd dist && sha256sum ankisyncd-* > SHA256SUMS
+	deploy/release
 
 clean:
 	rm -rf ankisyncd dist

@@ -82,17 +82,24 @@ type userAdmin struct {
 const passwordPrompt = "Enter password for %s: "
 
 // open opens the users; with mustExist it fails with fs.ErrNotExist rather than
-// make a database. One that root makes is given to the owner of its folder.
+// make a database. Those that root makes are given to the owner of their folder.
 func (a *userAdmin) open(ctx context.Context, mustExist bool) (*auth.Store, error) {
 	if a.cfg.AuthDBPath == "" {
 		return nil, fmt.Errorf("there is no user database, as auth_db_path is empty (%s)", a.cfg.Source("auth_db_path"))
 	}
 	o := authOptions(a.cfg, nil)
 	o.MustExist = mustExist
-	_, missing := os.Stat(o.AuthDB)
+	var made []string
+	for _, path := range []string{o.AuthDB, o.SessionDB} {
+		if _, err := os.Stat(path); path != "" && err != nil {
+			made = append(made, path)
+		}
+	}
 	s, err := auth.Open(ctx, o)
-	if err == nil && missing != nil {
-		inheritOwner(filepath.Dir(o.AuthDB), o.AuthDB)
+	if err == nil {
+		for _, path := range made {
+			inheritOwner(filepath.Dir(path), path)
+		}
 	}
 	return s, err
 }
@@ -157,8 +164,12 @@ func existsError(name string, has bool) error {
 func (a *userAdmin) makeFolder(name string) error {
 	root := config.Abs(a.cfg.DataRoot)
 	dir := filepath.Join(root, name)
+	_, noRoot := os.Stat(root)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("user %s is made, but has no folder: %w", name, err)
+	}
+	if noRoot != nil {
+		inheritOwner(filepath.Dir(root), root)
 	}
 	inheritOwner(root, dir)
 	return nil

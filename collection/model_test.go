@@ -34,7 +34,6 @@ type modelClient struct {
 	options       map[int64]modelObject
 	tags          map[string]USN // by lower-case name
 	conf          map[string]string
-	confChanged   bool
 }
 
 // modelObject is a notetype, deck or deck options: what merging looks at, and
@@ -325,7 +324,7 @@ func (c *modelClient) sync(t rapid.TB, r *rig, stop func(step int) error) (err e
 		return err
 	}
 	work.applyGraves(g)
-	_, changes, rows := work.take(t, newer)
+	_, changes, _ := work.take(t, newer)
 	if err := next(); err != nil {
 		return err
 	}
@@ -357,7 +356,7 @@ func (c *modelClient) sync(t rapid.TB, r *rig, stop func(step int) error) (err e
 		}
 	}
 	// What is still unsent after the merge goes up; the rest was beaten.
-	_, _, rows = work.take(t, newer)
+	_, _, rows := work.take(t, newer)
 	rows = work.stampRows(rows, server)
 	for {
 		if err := next(); err != nil {

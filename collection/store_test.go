@@ -1,7 +1,6 @@
 package collection
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -338,14 +337,4 @@ func wantDump(t testing.TB, what string, got, want map[string][]string) {
 		}
 		t.Errorf("%s: content differs (-want +got):\n%s", what, d)
 	}
-}
-
-func sameBytes(t testing.TB, a, b string) bool {
-	t.Helper()
-	x, errX := os.ReadFile(a)
-	y, errY := os.ReadFile(b)
-	if errX != nil || errY != nil {
-		t.Fatal(errX, errY)
-	}
-	return bytes.Equal(x, y)
 }

@@ -195,7 +195,7 @@ func (s *Server) report(o Observation, c *call) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("step", o.Step), slog.String("user", o.User), slog.Int("status", o.Status),
-		slog.String("client", o.Client), slog.String("addr", c.addr.String()),
+		slog.String("client", o.Client), slog.String("addr", addrText(c.addr)),
 		slog.Int64("in", o.In), slog.Int64("out", o.Out), slog.Duration("dur", o.Dur),
 	}
 	if o.Err != nil {
@@ -258,6 +258,14 @@ func (s *Server) serve(w *responder, c *call) (err error) {
 
 // isPython2 is true of the desktop clients of the 2.0 line.
 func isPython2(r *http.Request) bool { return strings.HasPrefix(r.UserAgent(), "Python-httplib2") }
+
+// addrText is an address for the log; a unix socket has none.
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
 
 var errPanic = errors.New("panic")
 

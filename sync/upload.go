@@ -36,7 +36,7 @@ func (s *Server) upload(w *responder, c *call) error {
 		}()
 		done <- s.o.Collections.Upload(c.r.Context(), c.session.User, body)
 	}()
-	err, early := s.awaitUpload(w, c, body, done)
+	early, err := s.awaitUpload(w, c, body, done)
 	text, known := uploadText(err)
 	if err != nil {
 		s.o.Log.Warn("upload refused", "user", c.session.User, "client", c.client, "err", err)
@@ -81,10 +81,10 @@ func uploadText(err error) (text string, known bool) {
 // awaitUpload waits for an upload to be checked and stored. A client gives up
 // after 30 s without a byte, and a slow machine may need longer for a large
 // collection: if it takes long the answer is begun early, and kept alive.
-func (s *Server) awaitUpload(w *responder, c *call, body *endReader, done <-chan error) (error, *earlyAnswer) {
+func (s *Server) awaitUpload(w *responder, c *call, body *endReader, done <-chan error) (*earlyAnswer, error) {
 	select {
 	case err := <-done:
-		return err, nil
+		return nil, err
 	case <-body.end:
 	}
 	t := time.NewTicker(s.o.KeepAlive)
@@ -93,7 +93,7 @@ func (s *Server) awaitUpload(w *responder, c *call, body *endReader, done <-chan
 	for {
 		select {
 		case err := <-done:
-			return err, early
+			return early, err
 		case <-t.C:
 			if !c.zstd() {
 				continue // older clients wait for an hour
