@@ -1,4 +1,4 @@
-//go:build unix && prometheus
+//go:build unix
 
 package main
 

@@ -215,7 +215,7 @@ var table = []key{
 	{
 		name: "pprof", group: groupOps, def: "no", unit: "yes or no", ex: "yes",
 		field: func(c *Config) any { return &c.PProf },
-		doc:   `Serve Go's profiles under /debug/pprof/ on the metrics listener too.`,
+		doc:   `Serve Go's profiles under /debug/pprof/ on the metrics listener too, for programs on this machine only.`,
 	},
 	{
 		name: "rest_host", group: groupREST, def: "127.0.0.1", unit: "address or host name", ex: "10.0.0.5",
