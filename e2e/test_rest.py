@@ -1,0 +1,115 @@
+"""The RESTful API beside real clients: what it changes, every device gets by an ordinary sync, and the other way round."""
+import json
+import os
+import time
+import urllib.request
+
+import pytest
+
+from harness import OwnServer, assert_same, check_database, free_port, installed, settle
+
+pytestmark = pytest.mark.skipif("ANKI_SYNC_BINARY" not in os.environ, reason="ANKI_SYNC_BINARY is not set")
+
+VERSIONS = ("26.9.3", "2.1.49")
+
+
+@pytest.fixture
+def rest(workdir):
+    port = free_port()
+    s = OwnServer(workdir, env={"ANKISYNCD_REST_PORT": str(port)})
+    s.rest = "http://127.0.0.1:%d" % port
+    yield s
+    s.stop()
+
+
+class Api:
+    def __init__(self, server, user):
+        self.base = "%s/collection/%s/" % (server.rest, user)
+
+    def __call__(self, op, **body):
+        req = urllib.request.Request(self.base + op, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(req, timeout=60) as r:
+            text = r.read().decode()
+        return json.loads(text) if text else None
+
+
+def fields(api):
+    return {int(n["id"]): n["fields"] for n in api("find_notes", query="", preload=True)}
+
+
+def of_client(c):
+    return {int(k): n["flds"].split("\x1f") for k, n in c.dump()["notes"].items()}
+
+
+def same_notes(api, c):
+    """What the API shows is what the client has."""
+    theirs = {i: sorted(f.values()) for i, f in fields(api).items()}
+    ours = {i: sorted(f) for i, f in of_client(c).items()}
+    assert theirs == ours
+
+
+@pytest.mark.parametrize("who", VERSIONS)
+def test_changes_reach_clients(rest, mk, who):
+    version = who
+    if version not in installed():
+        pytest.skip("no client " + version)
+    acct = rest.account()
+    a, b = mk(version, acct=acct), mk("26.9.3" if "26.9.3" in installed() else version, acct=acct)
+    ids = [a.add_note(["front %d" % i, "back %d" % i], deck="Study", tags=["old"]) for i in range(8)]
+    a.backdate()
+    a.first_upload()
+    b.join()
+    api = Api(rest, acct.user)
+    same_notes(api, a)
+    # the API adds, edits, deletes, tags, and studies
+    api("add_note", model="Basic", fields={"Front": "from the api", "Back": "x"}, tags="api new")
+    api("note/%d/update" % ids[0], fields={"Front": "edited", "Back": "by the api"}, tags=["old", "edited"])
+    api("note/%d/delete" % ids[1])
+    api("note/%d/add_tags" % ids[2], tags=["added"])
+    api("suspend_cards", ids=[a.card_ids(ids[3])[0]])
+    api("select_deck", deck="Study")
+    answered = []
+    for _ in range(5):
+        card = api("next_card", deck="Study")
+        assert card, "nothing to study"
+        answered.append(int(card["id"]))
+        api("answer_card", id=card["id"], ease=2, timerStarted=time.time() - 3)
+        api("reset_scheduler", deck="Study")
+    # an ordinary sync brings all of it to every device, and nothing is left to mend
+    for c in (a, b):
+        assert c.sync_ok()["result"] == "normal"
+    settle(a, b)
+    d = assert_same(a, b)
+    check_database(a, [version, "26.9.3"])
+    check_database(b, [version, "26.9.3"])
+    same_notes(api, a)
+    texts = [n["flds"].split("\x1f")[0] for n in d["notes"].values()]
+    assert "from the api" in texts and "edited" in texts and "front 1" not in texts
+    assert {"api", "new", "added", "edited"} <= set(d["tags"])
+    assert len(d["revlog"]) == 5 and {r["cid"] if isinstance(r, dict) else r[0] for r in d["revlog"].values()} <= set(answered)
+    # and back: what a client does, the API shows
+    n = a.add_note(["from the client", "y"], deck="Study")
+    a.delete_notes([ids[4]])
+    a.sync_ok()
+    same_notes(api, a)
+    assert n in fields(api) and ids[4] not in fields(api)
+
+
+def test_conflict_while_a_device_syncs(rest, mk):
+    """A write waits for a running sync of the user, and is then refused; nothing is mixed up."""
+    import urllib.error
+
+    import wire
+
+    acct = rest.account()
+    w = wire.Wire(acct.url, 10)
+    assert w.login(acct.user, acct.password).status == 200
+    assert w.upload(wire.collection_11(notes=3)).text == "OK"
+    api = Api(rest, acct.user)
+    assert w.start(w.meta().json["usn"], True).status == 200
+    with pytest.raises(urllib.error.HTTPError) as e:
+        api("note/1500000000000/delete")
+    assert e.value.code == 409
+    assert w.call("abort").status == 200
+    api("note/1500000000000/delete")
+    assert len(api("find_notes", query="")) == 2
