@@ -19,10 +19,11 @@ import (
 
 func utoa(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// merge adds the notes of a package: those whose guid is not there yet, with new
-// cards in the decks that they have in the package. Notes that are there get the
-// package's fields and tags if it changed them later. Options of decks, and what
-// the packer knew of his cards, stay behind.
+// merge adds the notes of a package whose guid is not there yet, as a client
+// does: with their cards in the decks that they have in the package, how far
+// these were learned, and their reviews. Notes that are there get the package's
+// fields and tags if it changed them later, and cards that they lack; how far
+// theirs are learned is left alone. Options of decks stay behind.
 func (c *call) merge(ctx context.Context, from *collection.Txn, p *apkg) error {
 	m := &merger{from: from, models: map[int64]*schema.Notetype{}, decks: map[int64]int64{}}
 	ids, err := from.FindNotes(ctx, "", collection.FindOptions{})
@@ -32,11 +33,13 @@ func (c *call) merge(ctx context.Context, from *collection.Txn, p *apkg) error {
 	// Files first: notes that refer to nothing are worse than files that nobody
 	// refers to.
 	wanted := map[string]bool{}
+	guids := make([]string, 0, len(ids))
 	for _, id := range ids {
 		n, err := from.Note(id)
 		if err != nil {
 			return err
 		}
+		guids = append(guids, n.GUID)
 		for _, name := range rendering.MediaRefs(n.Flds) {
 			wanted[name] = true
 		}
@@ -46,7 +49,11 @@ func (c *call) merge(ctx context.Context, from *collection.Txn, p *apkg) error {
 	}
 	return c.a.o.Collections.EditWith(ctx, c.user, collection.EditOptions{Keep: "import"}, func(to *collection.Txn) error {
 		m.to = to
-		if err := m.readGUIDs(ctx); err != nil {
+		var err error
+		if m.guids, err = to.NotesByGUID(guids); err != nil {
+			return err
+		}
+		if m.calendar, err = calendarsOf(from, to); err != nil {
 			return err
 		}
 		for _, id := range ids {
@@ -67,22 +74,7 @@ type merger struct {
 	models   map[int64]*schema.Notetype // ours, by the package's id
 	decks    map[int64]int64            // likewise
 	renamed  map[string]string          // media files
-}
-
-func (m *merger) readGUIDs(ctx context.Context) error {
-	ids, err := m.to.FindNotes(ctx, "", collection.FindOptions{})
-	if err != nil {
-		return err
-	}
-	m.guids = make(map[string]int64, len(ids))
-	for _, id := range ids {
-		n, err := m.to.Note(id)
-		if err != nil {
-			return err
-		}
-		m.guids[n.GUID] = id
-	}
-	return nil
+	calendar calendars
 }
 
 func (m *merger) note(id int64) error {
@@ -99,44 +91,27 @@ func (m *merger) note(id int64) error {
 		fields = append(fields, "")
 	}
 	fields, tags := fields[:len(nt.Fields)], n.TagList()
-	if have, ok := m.guids[n.GUID]; ok {
+	have, ok := m.guids[n.GUID]
+	if ok {
 		old, err := m.to.Note(have)
-		if err != nil || old.Mod >= n.Mod || old.MID != nt.ID {
+		if err != nil || old.MID != nt.ID {
 			return err
 		}
-		return m.to.UpdateNote(have, collection.NoteChange{Fields: fields, Tags: &tags})
-	}
-	cards, err := m.from.NoteCards(id)
-	if err != nil {
-		return err
-	}
-	decks := map[int64]int64{} // by ordinal
-	first := int64(1)
-	for i, card := range cards {
-		if decks[card.Ord], err = m.deck(card); err != nil {
-			return err
-		}
-		if i == 0 {
-			first = decks[card.Ord]
-		}
-	}
-	added, _, err := m.to.AddNote(collection.NewNote{NotetypeID: nt.ID, DeckID: first, Fields: fields, Tags: tags, GUID: n.GUID})
-	if err != nil {
-		return err
-	}
-	m.guids[n.GUID] = added
-	made, err := m.to.NoteCards(added)
-	if err != nil {
-		return err
-	}
-	for _, card := range made {
-		if deck := decks[card.Ord]; deck != 0 && deck != card.DID {
-			if _, err := m.to.MoveCards(deck, card.ID); err != nil {
+		if old.Mod < n.Mod {
+			if err := m.to.UpdateNote(have, collection.NoteChange{Fields: fields, Tags: &tags}); err != nil {
 				return err
 			}
 		}
+	} else {
+		have, err = m.to.ImportNote(collection.ImportedNote{
+			ID: id, Mod: n.Mod, GUID: n.GUID, NotetypeID: nt.ID, Fields: fields, Tags: tags,
+		})
+		if err != nil {
+			return err
+		}
+		m.guids[n.GUID] = have
 	}
-	return nil
+	return m.cards(nt, id, have)
 }
 
 // model finds or adds the notetype that a notetype of the package is here.
@@ -197,6 +172,9 @@ func (m *merger) deck(card collection.Card) (int64, error) {
 	theirs, err := m.from.Deck(id)
 	if err != nil {
 		return 1, ignoreMissing(err)
+	}
+	if theirs.Kind.Normal == nil { // a card that has lost its home
+		return 1, nil
 	}
 	ours, err := m.to.CreateDeck(schema.HumanDeckName(theirs.Name))
 	if err != nil {

@@ -122,8 +122,13 @@ func (t *Txn) insertCard(c *Card) error {
 	if c.ID, err = t.newID(`SELECT (SELECT max(id) FROM cards) FROM cards WHERE id = ?`); err != nil {
 		return err
 	}
+	return t.storeCard(c)
+}
+
+// storeCard adds a card whose id is free.
+func (t *Txn) storeCard(c *Card) error {
 	c.Mod, c.USN = t.now.Unix(), t.usn
-	_, err = t.h.exec(`INSERT INTO cards (id, nid, did, ord, mod, usn, type, queue, due, ivl, factor, reps, lapses,
+	_, err := t.h.exec(`INSERT INTO cards (id, nid, did, ord, mod, usn, type, queue, due, ivl, factor, reps, lapses,
 		left, odue, odid, flags, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID, c.NID, c.DID, c.Ord, c.Mod, c.USN, c.Type, c.Queue, c.Due, c.Ivl, c.Factor, c.Reps, c.Lapses,
 		c.Left, c.ODue, c.ODID, c.Flags, c.Data)
