@@ -168,18 +168,7 @@ func (t *Txn) ImportCard(c Card) (int64, error) {
 	if c.ID, err = t.importedID(c.ID, "cards", graveCard); err != nil {
 		return 0, err
 	}
-	if err := t.storeCard(&c); err != nil {
-		return 0, err
-	}
-	if c.Type != 0 || c.Due >= math.MaxInt32 {
-		return c.ID, nil
-	}
-	// New cards that are added later come after it.
-	next, err := t.nextPosition(0)
-	if err == nil && c.Due >= next {
-		_, err = t.nextPosition(c.Due + 1 - next)
-	}
-	return c.ID, err
+	return c.ID, t.storeCard(&c)
 }
 
 // ImportReviews adds to the log what was logged elsewhere of a card. Entries
