@@ -222,6 +222,82 @@ func TestImportKeepsSchedules(t *testing.T) {
 	}
 }
 
+// changed is a fixture as a package, after a change.
+func changed(t testing.TB, name string, now time.Time, f func(x *collection.Txn) error) string {
+	t.Helper()
+	s := collection.New(t.TempDir(), collection.Options{Now: func() time.Time { return now }})
+	defer func() { _ = s.Close() }()
+	if err := s.Upload(t.Context(), "alice", bytes.NewReader(fixture(t, name))); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Edit(t.Context(), "alice", f); err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Download(t.Context(), "alice", collection.DownloadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(d)
+	if err != nil || d.Close() != nil {
+		t.Fatal(err)
+	}
+	return importOf("apkg", pack(t, file{"collection.anki21b", compress(t, text)}))
+}
+
+// TestImportUpdates imports newer versions of notes: their text is taken, how
+// far they are learned is not.
+func TestImportUpdates(t *testing.T) {
+	now := time.Unix(1795428000, 0)
+	c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
+	if err := c.s.Upload(t.Context(), "alice", bytes.NewReader(fixture(t, "v18-26.09"))); err != nil {
+		t.Fatal(err)
+	}
+	want := learnedBy(t, c.s)
+	var guid string
+	packed := changed(t, "v18-26.09", now, func(x *collection.Txn) error {
+		cards, err := x.FindCards(t.Context(), "is:review -deck:filtered", collection.FindOptions{Limit: 1})
+		if err != nil {
+			return err
+		}
+		if _, err := x.SetDueDate("77", cards...); err != nil {
+			return err
+		}
+		card, err := x.Card(cards[0])
+		if err != nil {
+			return err
+		}
+		n, err := x.Note(card.NID)
+		if err != nil {
+			return err
+		}
+		guid = n.GUID
+		fields := n.FieldList()
+		fields[0] = "newer"
+		return x.UpdateNote(n.ID, collection.NoteChange{Fields: fields})
+	})
+	c.ok("import_file", packed)
+	note := want[guid]
+	note.Fields, note.Mod = append([]string{"newer"}, note.Fields[1:]...), now.Unix()
+	want[guid] = note
+	if diff := cmp.Diff(want, learnedBy(t, c.s)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestImportFirstScheduler imports what was learned with the scheduler of 2006:
+// nothing stays half learned.
+func TestImportFirstScheduler(t *testing.T) {
+	now := time.Unix(1795428000, 0)
+	packed := changed(t, "v18-26.09", now, func(x *collection.Txn) error { return x.SetConfig("schedVer", 1) })
+	c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
+	c.ok("import_file", packed)
+	for query, want := range map[string]int{"": 54, "is:learn": 0, "is:review": 9, "is:new": 45, "deck:filtered": 0} {
+		if got := decodeTo[[]any](t, c.ok("find_cards", fmt.Sprintf(`{"query":%q}`, query))); len(got) != want {
+			t.Errorf("%q: %d cards, want %d", query, len(got), want)
+		}
+	}
+}
+
 // TestImportedCard shows what becomes of rows that do not fit.
 func TestImportedCard(t *testing.T) {
 	base := collection.Card{ID: 5, NID: 6, DID: 7, Ord: 1}
