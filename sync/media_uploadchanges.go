@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 )
 
 // uploadChanges takes a zip of new, changed and deleted files
@@ -30,17 +31,26 @@ func (s *Server) uploadChanges(w *responder, c *call) error {
 // clients close a zip when it exceeds 2.5 MiB.
 const zipInMemory = 4 << 20
 
+// zipBuffers are kept between uploads: clients send one zip after another.
+var zipBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // randomAccess makes the payload readable at any place, as a zip must be.
 func (c *call) randomAccess(limit int64) (r io.ReaderAt, size int64, done func(), err error) {
 	nothing := func() {}
-	var mem bytes.Buffer
+	mem := zipBuffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool holds nothing else
+	release := func() {
+		mem.Reset()
+		zipBuffers.Put(mem)
+	}
 	n, err := mem.ReadFrom(io.LimitReader(c.payload, zipInMemory))
 	if err != nil {
+		release()
 		return nil, 0, nothing, err
 	}
 	if n < zipInMemory {
-		return bytes.NewReader(mem.Bytes()), n, nothing, nil
+		return bytes.NewReader(mem.Bytes()), n, release, nil
 	}
+	defer release()
 	f, err := os.CreateTemp(c.s.o.TempDir, ".ankisyncd-spool-*")
 	if err != nil {
 		return nil, 0, nothing, fmt.Errorf("spool: %w", err)
@@ -49,7 +59,7 @@ func (c *call) randomAccess(limit int64) (r io.ReaderAt, size int64, done func()
 		_ = f.Close()
 		_ = os.Remove(f.Name())
 	}
-	if size, err = io.Copy(f, io.MultiReader(&mem, io.LimitReader(c.payload, limit+1-n))); err == nil && size > limit {
+	if size, err = io.Copy(f, io.MultiReader(mem, io.LimitReader(c.payload, limit+1-n))); err == nil && size > limit {
 		err = &statusError{http.StatusRequestEntityTooLarge, "media zip", nil}
 	}
 	if err != nil {

@@ -130,15 +130,28 @@ func (c *call) readHeader() error {
 	if err := c.authenticate(); err != nil {
 		return err
 	}
-	dec, err := zstd.NewReader(http.MaxBytesReader(nil, c.r.Body, c.wireLimit()),
-		zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
-	if err != nil {
+	dec := decoders.Get().(*zstd.Decoder) //nolint:forcetypeassert // the pool holds nothing else
+	if err := dec.Reset(http.MaxBytesReader(nil, c.r.Body, c.wireLimit())); err != nil {
 		return bad("zstd body", err)
 	}
-	c.closers = append(c.closers, dec.Close)
+	c.closers = append(c.closers, func() {
+		if dec.Reset(nil) == nil { // lets go of the body
+			decoders.Put(dec)
+		}
+	})
 	c.payload = decodeErrors{dec}
 	return nil
 }
+
+// decoders are kept: making one costs more than decoding a small message. They
+// have no goroutines, so one that the pool drops is gone.
+var decoders = sync.Pool{New: func() any {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
+	if err != nil {
+		panic(err) // only wrong options can do that
+	}
+	return d
+}}
 
 // maxZstdWindow bounds the memory of a decoder. Level 22 needs 128 MiB; clients
 // use the default level, which needs 2, and 8 is what every decoder must allow.
