@@ -121,11 +121,26 @@ func (h *handle) newSyncJob() (*syncJob, error) {
 	return j, nil
 }
 
+// manyFiles is the number of files from which on the whole file system is
+// synced at once, where that can be done: an fsync of each costs far more than
+// writing them did.
+const manyFiles = 32
+
 // run syncs the contents, then the names, then the transactions that say so.
 func (j *syncJob) run() error {
 	if j.root != nil {
 		defer j.root.Close()
-		for name := range j.names {
+		names := j.names
+		if len(names) > manyFiles {
+			done, err := syncFileSystem(j.root)
+			if err != nil {
+				return fmt.Errorf("sync file system: %w", err)
+			}
+			if done {
+				names = nil
+			}
+		}
+		for name := range names {
 			if err := j.s.at("sync file"); err != nil {
 				return err
 			}
