@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -284,6 +285,52 @@ func TestTLSReload(t *testing.T) {
 	if !strings.Contains(b.String(), "https://127.0.0.1:") {
 		t.Errorf("announced:\n%s", &b)
 	}
+}
+
+// TestTLSBesideUnixSocket speaks HTTP/2 to a server whose unix socket, without
+// TLS, was served first: net/http prepares HTTP/2 once, for the first listener.
+func TestTLSBesideUnixSocket(t *testing.T) {
+	dir := t.TempDir()
+	writeCertificate(t, dir, 1)
+	path := filepath.Join(dir, "s")
+	cfg := config.Default()
+	cfg.Listen = []string{"unix:" + path, "127.0.0.1:0"}
+	cfg.TLSCert, cfg.TLSKey = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) })
+	s, err := newServer(t.Context(), cfg, slog.New(slog.DiscardHandler), hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.shutdown(time.Second)
+	get := func(transport *http.Transport, url string) string {
+		t.Helper()
+		defer transport.CloseIdleConnections()
+		res, err := (&http.Client{Transport: transport}).Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	all := s.listeners
+	s.listeners = all[:1]
+	s.start()
+	if got := get(&http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	}}, "http://unix/"); got != "HTTP/1.1" {
+		t.Errorf("over the socket: %s", got)
+	}
+	s.listeners = all[1:]
+	s.start()
+	if got := get(&http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
+		"https://"+all[1].Addr().String()+"/"); got != "HTTP/2.0" {
+		t.Errorf("over TLS: %s", got)
+	}
+	s.listeners = all
 }
 
 func TestHealthTarget(t *testing.T) {

@@ -85,6 +85,9 @@ func (c *certificate) reloadLocked(force bool) {
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
+		// Said here, because net/http would leave HTTP/2 unprepared if a
+		// listener without TLS, a unix socket, were served first.
+		NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
