@@ -167,7 +167,7 @@ func (s *Store) newTxn(u *user, h *handle, readOnly bool) (*Txn, error) {
 		notetypes: map[int64]*notetypeInUse{},
 	}
 	t.study = u.study.at(m)
-	u.study.queues = nil // they move on with the transaction
+	u.study.queues, u.study.balance = nil, nil // they move on with the transaction
 	if err := t.startDay(); err != nil {
 		return nil, fmt.Errorf("start the day: %w", err)
 	}
@@ -204,6 +204,7 @@ func (t *Txn) write() error {
 		return ErrReadOnly
 	}
 	t.dirty, t.stale = true, true
+	t.study.balance = nil
 	return nil
 }
 

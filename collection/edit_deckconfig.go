@@ -44,20 +44,29 @@ func (t *Txn) DeckConfigOf(deckID int64) (*schema.DeckConfig, error) {
 // presetOf returns the options of a normal deck, or the default ones if those
 // are gone; nil if these are, too.
 func (t *Txn) presetOf(d *schema.Deck) (*schema.DeckConfig, error) {
-	if t.presets == nil {
-		all, err := t.DeckConfigs()
-		if err != nil {
-			return nil, err
-		}
-		t.presets = make(map[int64]*schema.DeckConfig, len(all))
-		for _, c := range all {
-			t.presets[c.ID] = c
-		}
+	if err := t.loadPresets(); err != nil {
+		return nil, err
 	}
 	if c := t.presets[d.Kind.Normal.ConfigID]; c != nil {
 		return c, nil
 	}
 	return t.presets[defaultConfigID], nil
+}
+
+// loadPresets reads all options, unless they were read and still hold.
+func (t *Txn) loadPresets() error {
+	if t.presets != nil {
+		return nil
+	}
+	all, err := t.DeckConfigs()
+	if err != nil {
+		return err
+	}
+	t.presets = make(map[int64]*schema.DeckConfig, len(all))
+	for _, c := range all {
+		t.presets[c.ID] = c
+	}
+	return nil
 }
 
 func (t *Txn) saveDeckConfig(c *schema.DeckConfig) error {

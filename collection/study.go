@@ -24,6 +24,9 @@ type studyState struct {
 	usn      USN
 	dayEnds  int64 // until then (epoch s) the buried cards have been seen to
 	undo     *answerUndo
+
+	balance    *scheduling.Balance // likewise, of the day balanceDay
+	balanceDay uint32
 }
 
 // at is s for the collection in state m.
@@ -150,6 +153,7 @@ func (t *Txn) queue(deckID int64) (*scheduling.StudyQueue, error) {
 	if q := t.study.queues[deckID]; q != nil && !q.Stale(day.Today) {
 		return q, nil
 	}
+	t.study.balance = nil // counted anew with each queue, as clients do
 	q, err := t.buildQueue(deckID, day)
 	if err != nil {
 		return nil, err
@@ -250,6 +254,9 @@ func (t *Txn) session(row *Card) (*scheduling.Session, error) {
 	}
 	if d != nil {
 		ctx.Filtered = scheduling.FilteredFrom(d.Kind)
+	}
+	if ctx.Load, err = t.load(row); err != nil {
+		return nil, err
 	}
 	var history []scheduling.RevlogEntry
 	if scheduling.NeedsHistory(card, ctx.FSRS) {

@@ -57,7 +57,7 @@ func (t *Txn) AnswerCard(a Answer) (Card, error) {
 	if err != nil {
 		return Card{}, &EditError{Reason: "the answer is not usable", Err: err}
 	}
-	wasStale := t.stale
+	wasStale, balance := t.stale, t.study.balance
 	undo := &answerUndo{before: row, deck: result.Undo.Deck}
 	row.take(&result.Card)
 	if err := t.saveCard(&row); err != nil {
@@ -79,6 +79,9 @@ func (t *Txn) AnswerCard(a Answer) (Card, error) {
 			return Card{}, err
 		}
 		undo.leech = n > 0
+	}
+	if err := t.answered(balance, &undo.before, &result.Card); err != nil {
+		return Card{}, err
 	}
 	t.study.undo = undo
 	t.advance(&result, wasStale)

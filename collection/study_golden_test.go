@@ -92,7 +92,7 @@ func (c *testClock) set(now time.Time) {
 // counts and labels, and in the end every card, review, counter and tag is the
 // same.
 func TestStudyAsTheClient(t *testing.T) {
-	for _, name := range []string{"sm2", "fsrs"} {
+	for _, name := range []string{"sm2", "fsrs", "sm2-balanced", "fsrs-balanced"} {
 		t.Run(name, func(t *testing.T) { playStudy(t, name) })
 	}
 }

@@ -46,6 +46,9 @@ type Context struct {
 	FSRS                   bool // config key fsrs
 	FSRSShortTermWithSteps bool // config key fsrsShortTermWithStepsEnabled
 
+	// Load spreads reviews over the days of their fuzz range; nil: chance does.
+	Load *Load
+
 	// NoFuzz makes intervals exact; for tests and for comparisons.
 	NoFuzz bool
 }
@@ -77,6 +80,7 @@ func New(card Card, revlog []RevlogEntry, ctx Context) (*Session, error) {
 	s := &Session{original: card, card: card.clean(), data: ParseData(card.Data), ctx: ctx}
 	s.ctx.Timing.Today = min(s.ctx.Timing.Today, math.MaxInt32)
 	s.fuzz = cardFuzz(!ctx.NoFuzz, s.card.ID, s.card.Reps)
+	s.fuzz.load = ctx.Load
 	t := transition{
 		config:      &s.ctx.Config,
 		fuzz:        s.fuzz,

@@ -7,6 +7,7 @@ import "math"
 type fuzz struct {
 	on   bool
 	seed uint64
+	load *Load // nil: all days of the range are alike
 }
 
 // cardFuzz is the fuzz for the next answer of a card that was answered reps
@@ -23,6 +24,9 @@ func (f fuzz) factor() float32 { return newGenerator(f.seed).float32() }
 func (f fuzz) days(interval float32, minimum, maximum uint32) uint32 {
 	if !f.on {
 		return clamp(toU32(round32(interval)), minimum, maximum)
+	}
+	if day, ok := f.load.pick(interval, minimum, maximum, newGenerator(f.seed)); ok {
+		return day
 	}
 	lower, upper := fuzzBounds(interval, minimum, maximum)
 	span := float32(f.factor() * float32(1+upper-lower))

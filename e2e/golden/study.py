@@ -24,8 +24,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(HERE, "..", "..", "collection", "testdata", "study")
 
 
-def prepare(seed, fsrs):
-    lab = Lab(seed, fsrs, notes=220)
+def prepare(seed, fsrs, balanced, notes=220):
+    lab = Lab(seed, fsrs, notes=notes)
+    lab.set("loadBalancerEnabled", bool(balanced))
     for i, name in enumerate(lab.decks):
         lab.preset(name, new_per_day=40, reviews_per_day=60, bury_new=i % 2 == 0, bury_reviews=i % 3 == 0,
                    bury_interday_learning=i % 2 == 1, leech_threshold=4, leech_action=i % 2, review_order=i,
@@ -43,9 +44,25 @@ def prepare(seed, fsrs):
         d.config.search_terms[0].limit = 15
         d.config.search_terms[0].order = 6
         lab.decks[name] = lab.col.sched.add_or_update_filtered_deck(d).id
+    if balanced:
+        # with easy days, some of them nearly free; siblings are kept apart where reviews are buried
+        for name, days in (("A", [1, 0.5, 0, 1, 0.5, 0, 1]), ("A::B", [0, 1, 0.3, 1, 1, 0.5, 1]), ("E", [1, 1, 1, 1, 1, 0, 0])):
+            lab.preset(name, easy_days_percentages=days)
+        lab.preset("E", graduating_interval_good=5, graduating_interval_easy=9, bury_reviews=True)
     if fsrs:
         histories(lab, lab.rng)
+    if balanced:
+        crowd(lab)
     return lab
+
+
+def crowd(lab):
+    """Gives the days to come cards, some days more than others."""
+    r = lab.rng
+    for cid in lab.col.db.list("select id from cards where queue = 2 and id % 3 != 0 order by id"):
+        lab.col.db.execute("update cards set due=? where id=?", lab.today + min(r.randint(0, 3) * r.randint(0, 12), 98), cid)
+    for cid in lab.col.db.list("select id from cards where queue = 2 order by id"):
+        lab.col.db.execute("update cards set ivl=? where id=?", r.randint(1, 40), cid)
 
 
 def moment():
@@ -55,10 +72,10 @@ def moment():
     return int(time.time() * 1000)
 
 
-def record(out, name, seed, fsrs, answers):
+def record(out, name, seed, fsrs, answers, balanced=False):
     from anki import scheduler_pb2
     os.environ["TZ"] = "UTC"
-    lab = prepare(seed, fsrs)
+    lab = prepare(seed, fsrs, balanced)
     path = lab.col.path
     lab.col.close(downgrade=False)
     with open(path, "rb") as f, open(os.path.join(out, name + ".anki2.gz"), "wb") as g:
@@ -108,6 +125,8 @@ def main():
     os.makedirs(out, exist_ok=True)
     record(out, "sm2", 11, False, 230)
     record(out, "fsrs", 12, True, 230)
+    record(out, "sm2-balanced", 13, False, 230, balanced=True)
+    record(out, "fsrs-balanced", 14, True, 230, balanced=True)
 
 
 if __name__ == "__main__":
