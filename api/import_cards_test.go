@@ -2,11 +2,9 @@ package api
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -19,20 +17,7 @@ import (
 
 func fixture(t testing.TB, name string) []byte {
 	t.Helper()
-	f, err := os.Open("../testdata/collections/" + name + ".anki2.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return unzipped(t, "../testdata/collections/"+name+".anki2.gz")
 }
 
 // learned is all that is imported of a note.

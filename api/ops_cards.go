@@ -281,7 +281,7 @@ func answerCard(ctx context.Context, c *call) (any, error) {
 			return nil, badRequest("timerStarted must be a time in seconds")
 		}
 		secs := math.Max(0, math.Min(seconds(c.now())-started, 24*3600))
-		taken = time.Duration(secs * float64(time.Second))
+		taken = time.Duration(math.Round(secs*1000)) * time.Millisecond
 	}
 	v, err := c.edit(ctx, func(t *collection.Txn) error {
 		card, err := t.Card(id)

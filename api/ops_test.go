@@ -311,3 +311,19 @@ func TestSpans(t *testing.T) {
 		}
 	}
 }
+
+// TestFetchAheadFiltered fetches several cards of a filtered deck at once.
+func TestFetchAheadFiltered(t *testing.T) {
+	c := newClient(t, Options{}, collection.Options{})
+	for i := range 3 {
+		c.ok("add_note", fmt.Sprintf(`{"model":"Basic","fields":{"Front":"f%d"}}`, i))
+	}
+	c.ok("create_dynamic_deck", `{"name":"D","mode":"added"}`)
+	seen := map[int64]bool{}
+	for range 3 {
+		seen[decodeTo[struct{ ID int64 }](t, c.ok("next_card", `{"deck":"D"}`)).ID] = true
+	}
+	if len(seen) != 3 || c.ok("next_card", `{"deck":"D"}`) != "" {
+		t.Errorf("three cards of a filtered deck: %v, then more", seen)
+	}
+}

@@ -86,6 +86,22 @@ func (t *Txn) NextCard(deckID int64) (c StudyCard, ok bool, err error) {
 	return StudyCard{}, false, nil
 }
 
+// NextCards returns the ids of the cards that come next in a deck and those below
+// it (0: the current deck), at most limit, as if none of them were answered.
+func (t *Txn) NextCards(deckID int64, limit int) ([]int64, error) {
+	q, err := t.queue(deckID)
+	if err != nil {
+		return nil, err
+	}
+	q.Counts(t.now.Unix()) // lets in what is due by now
+	next := q.Next(limit)
+	ids := make([]int64, len(next))
+	for i, e := range next {
+		ids[i] = e.CardID
+	}
+	return ids, nil
+}
+
 // Buttons says what the buttons would do to a card, due or not.
 func (t *Txn) Buttons(cardID int64) ([4]Button, error) {
 	if err := t.secondScheduler(); err != nil {
