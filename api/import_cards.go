@@ -14,8 +14,9 @@ const maxClozes = 500
 
 // calendars relate the days of a package to those of the collection.
 type calendars struct {
-	shift int64 // days that a package's due day is later here
-	today int64 // here
+	shift  int64  // days that a package's due day is later here
+	today  int64  // here
+	theirs uint32 // today there
 	// first is true if one of the two uses the scheduler of 2006, in which cards
 	// that are being learned have other rows.
 	first bool
@@ -28,7 +29,7 @@ func calendarsOf(from, to *collection.Txn) (calendars, error) {
 	}
 	ours, err := to.Timing()
 	return calendars{
-		shift: int64(ours.Today) - int64(theirs.Today), today: int64(ours.Today),
+		shift: int64(ours.Today) - int64(theirs.Today), today: int64(ours.Today), theirs: theirs.Today,
 		first: from.Meta().SchedVer != 2 || to.Meta().SchedVer != 2,
 	}, err
 }
@@ -53,11 +54,8 @@ func (m *merger) cards(nt *schema.Notetype, theirs, ours int64) error {
 			continue
 		}
 		have[card.Ord] = true
-		deck, err := m.deck(card)
-		if err != nil {
-			return err
-		}
-		id, err := m.to.ImportCard(m.calendar.card(card, ours, deck))
+		deck, home := m.place(&card)
+		id, err := m.to.ImportCard(m.calendar.card(card, ours, deck, home))
 		if err != nil {
 			return err
 		}
@@ -77,8 +75,9 @@ func (m *merger) cards(nt *schema.Notetype, theirs, ours int64) error {
 	}
 	deck := int64(1)
 	if len(cards) > 0 {
-		if deck, err = m.deck(cards[0]); err != nil {
-			return err
+		var home int64
+		if deck, home = m.place(&cards[0]); home != 0 {
+			deck = home
 		}
 	}
 	return m.to.EnsureCards(ours, deck)
@@ -92,33 +91,45 @@ func hasCard(nt *schema.Notetype, ord int64) bool {
 	return ord >= 0 && ord < int64(len(nt.Templates))
 }
 
-// card is a card of the package as it is to be here: at home, not in a filtered
-// deck, and due on the same day. What makes no sense becomes a new card.
-func (k calendars) card(c collection.Card, note, deck int64) collection.Card {
-	s := scheduling.Card{
-		OriginalDeckID: c.ODID, DeckID: c.DID, OriginalDue: c.ODue, Due: c.Due,
-		Type: scheduling.CardType(small(c.Type)), Queue: scheduling.Queue(small(c.Queue)),
+// card is a card of the package as it is to be here, in a deck and, if home is
+// not 0, only lent to it, and due on the same day. What makes no sense becomes a
+// new card.
+func (k calendars) card(c collection.Card, note, deck, home int64) collection.Card {
+	if home == 0 {
+		s := scheduling.Card{
+			OriginalDeckID: c.ODID, DeckID: c.DID, OriginalDue: c.ODue, Due: c.Due,
+			Type: scheduling.CardType(small(c.Type)), Queue: scheduling.Queue(small(c.Queue)),
+		}
+		scheduling.ReturnHome(&s)
+		c.ODue, c.Type, c.Queue, c.Due = 0, int64(s.Type), int64(s.Queue), s.Due
 	}
-	scheduling.ReturnHome(&s)
-	c.NID, c.DID, c.ODID, c.ODue = note, deck, 0, 0
-	c.Type, c.Queue, c.Due = int64(s.Type), int64(s.Queue), s.Due
+	c.NID, c.DID, c.ODID = note, deck, home
 	if k.first {
 		k.settle(&c)
 	}
-	if c.Type != 0 && c.Due <= farDays {
-		c.Due += k.shift
-	}
-	if collection.CheckScheduling(&c) != nil {
-		fresh := collection.Card{ID: c.ID, NID: note, DID: deck, Ord: c.Ord, Data: "{}", Flags: c.Flags & 7}
-		if c.Type == 0 && c.Due >= 0 && c.Due <= 1<<31-1 {
-			fresh.Due = c.Due
+	if c.Type != 0 {
+		// Else it is a place in a filtered deck, or a time.
+		if (home == 0 || c.Due > 0) && c.Due <= farDays {
+			c.Due += k.shift
 		}
-		if c.Queue == -1 {
-			fresh.Queue = -1
+		if c.ODue != 0 && c.ODue <= farDays {
+			c.ODue += k.shift
 		}
-		return fresh
 	}
-	return c
+	if collection.CheckScheduling(&c) == nil {
+		return c
+	}
+	if home != 0 {
+		deck = home
+	}
+	fresh := collection.Card{ID: c.ID, NID: note, DID: deck, Ord: c.Ord, Data: "{}", Flags: c.Flags & 7}
+	if c.Type == 0 && home == 0 && c.Due >= 0 && c.Due <= 1<<31-1 {
+		fresh.Due = c.Due
+	}
+	if c.Queue == -1 {
+		fresh.Queue = -1
+	}
+	return fresh
 }
 
 // settle ends the learning of a card: one scheduler's steps mean nothing to the

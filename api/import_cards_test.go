@@ -292,7 +292,15 @@ func TestImportedCard(t *testing.T) {
 		card      string // type queue due ivl odue odid
 		want      string // type queue due ivl
 		left, out int64
+		home      int64 // the card stays lent to deck 70
+		odue      int64
 	}{
+		{what: "lent review", k: calendars{shift: 3}, card: "2 2 -99999 5 10 3", want: "2 2 -99999 5", home: 80, odue: 13},
+		{what: "lent new card", k: calendars{shift: 3}, card: "0 2 -99999 0 10 3", want: "0 2 -99999 0", home: 80, odue: 10},
+		{what: "lent step", k: calendars{shift: 3}, card: "1 1 1795394701 0 1795394701 3", want: "1 1 1795394701 0", home: 80, odue: 1795394701},
+		{what: "lent step of days", k: calendars{shift: 3}, card: "3 3 8 4 8 3", want: "3 3 11 4", home: 80, odue: 11},
+		{what: "lent preview", k: calendars{shift: 3}, card: "2 4 1795394701 4 8 3", want: "2 4 1795394701 4", home: 80, odue: 11},
+		{what: "lent nonsense", k: calendars{shift: 3}, card: "9 2 8 4 8 3", want: "0 0 0 0", home: -80},
 		{what: "new", card: "0 0 12 0 0 0", want: "0 0 12 0"},
 		{what: "new of a filtered deck", card: "0 0 -100000 0 12 3", want: "0 0 12 0"},
 		{what: "review", k: calendars{shift: -3}, card: "2 2 10 5 0 0", want: "2 2 7 5"},
@@ -316,14 +324,20 @@ func TestImportedCard(t *testing.T) {
 		if _, err := fmt.Sscan(b.card, &c.Type, &c.Queue, &c.Due, &c.Ivl, &c.ODue, &c.ODID); err != nil {
 			t.Fatal(err)
 		}
-		got := b.k.card(c, 60, 70)
-		if text := fmt.Sprint(got.Type, got.Queue, got.Due, got.Ivl); text != b.want || got.Left != b.out {
-			t.Errorf("%s: %s, left %d, want %s, %d", b.what, text, got.Left, b.want, b.out)
+		got := b.k.card(c, 60, 70, max(b.home, -b.home))
+		if text := fmt.Sprint(got.Type, got.Queue, got.Due, got.Ivl); text != b.want || got.Left != b.out || got.ODue != b.odue {
+			t.Errorf("%s: %s, left %d, odue %d, want %s, %d, %d", b.what, text, got.Left, got.ODue, b.want, b.out, b.odue)
+		}
+		deck := int64(70)
+		if b.home < 0 { // only its home is left
+			deck = -b.home
+		} else if got.ODID != b.home {
+			t.Errorf("%s: home %d, want %d", b.what, got.ODID, b.home)
 		}
 		if err := collection.CheckScheduling(&got); err != nil {
 			t.Errorf("%s: %v", b.what, err)
 		}
-		if ids := []int64{got.ID, got.NID, got.DID, got.Ord}; !slices.Equal(ids, []int64{5, 60, 70, 1}) {
+		if ids := []int64{got.ID, got.NID, got.DID, got.Ord}; !slices.Equal(ids, []int64{5, 60, deck, 1}) {
 			t.Errorf("%s: ids %v", b.what, ids)
 		}
 	}

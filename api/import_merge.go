@@ -21,11 +21,11 @@ func utoa(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // merge adds the notes of a package whose guid is not there yet, as a client
 // does: with their cards in the decks that they have in the package, how far
-// these were learned, and their reviews. Notes that are there get the package's
-// fields and tags if it changed them later, and cards that they lack; how far
-// theirs are learned is left alone. Options of decks stay behind.
+// these were learned, their reviews, and the options of the decks. Notes that
+// are there get the package's fields and tags if it changed them later, and
+// cards that they lack; how far theirs are learned is left alone.
 func (c *call) merge(ctx context.Context, from *collection.Txn, p *apkg) error {
-	m := &merger{from: from, models: map[int64]*schema.Notetype{}, decks: map[int64]int64{}}
+	m := &merger{from: from, models: map[int64]*schema.Notetype{}}
 	ids, err := from.FindNotes(ctx, "", collection.FindOptions{})
 	if err != nil {
 		return err
@@ -56,6 +56,9 @@ func (c *call) merge(ctx context.Context, from *collection.Txn, p *apkg) error {
 		if m.calendar, err = calendarsOf(from, to); err != nil {
 			return err
 		}
+		if err := m.importDecks(); err != nil {
+			return err
+		}
 		for _, id := range ids {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -73,6 +76,8 @@ type merger struct {
 	guids    map[string]int64
 	models   map[int64]*schema.Notetype // ours, by the package's id
 	decks    map[int64]int64            // likewise
+	theirs   map[int64]*schema.Deck     // the package's
+	filtered bool                       // its filtered decks stay such
 	renamed  map[string]string          // media files
 	calendar calendars
 }
@@ -158,34 +163,6 @@ func sameShape(a, b *schema.Notetype) bool {
 		}
 	}
 	return true
-}
-
-// deck finds or makes the deck of a card of the package.
-func (m *merger) deck(card collection.Card) (int64, error) {
-	id := card.DID
-	if card.ODID != 0 {
-		id = card.ODID
-	}
-	if have, ok := m.decks[id]; ok {
-		return have, nil
-	}
-	theirs, err := m.from.Deck(id)
-	if err != nil {
-		return 1, ignoreMissing(err)
-	}
-	if theirs.Kind.Normal == nil { // a card that has lost its home
-		return 1, nil
-	}
-	ours, err := m.to.CreateDeck(schema.HumanDeckName(theirs.Name))
-	if err != nil {
-		return 0, err
-	}
-	have := ours.ID
-	if ours.Kind.Normal == nil {
-		have = 1
-	}
-	m.decks[id] = have
-	return have, nil
 }
 
 func ignoreMissing(err error) error {

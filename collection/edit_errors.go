@@ -44,3 +44,11 @@ func refuse(format string, args ...any) error {
 }
 
 func missing(kind string, key any) error { return fmt.Errorf("%s %v: %w", kind, key, ErrNoObject) }
+
+// ignoreMissing is err unless it says that something is not there.
+func ignoreMissing(err error) error {
+	if errors.Is(err, ErrNoObject) {
+		return nil
+	}
+	return err
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/ankisyncd/ankisyncd/scheduling"
 	"github.com/ankisyncd/ankisyncd/schema"
 )
 
@@ -95,9 +96,24 @@ func (t *Txn) importedID(id int64, table string, graveKind int) (int64, error) {
 	return t.newID(`SELECT (SELECT max(id) FROM ` + table + `) FROM ` + table + ` WHERE id = ?`)
 }
 
-// CheckScheduling tells whether a card's scheduling is one that a card outside
-// of filtered decks can have: fields in range, and a queue that fits the type.
+// CheckScheduling tells whether a card's scheduling is one that a card can have:
+// fields in range, and a queue that fits the type. That of a card in a filtered
+// deck must fit once it goes home.
 func CheckScheduling(c *Card) error {
+	home := *c
+	if c.ODID != 0 {
+		s := schedulingCard(c)
+		if c.Queue < -3 || c.Queue > 4 || c.Due < math.MinInt32 || c.Due > math.MaxInt32 || !scheduling.ReturnHome(&s) {
+			return refuse("a card of a filtered deck is out of range")
+		}
+		home.take(&s)
+		home.ODID, home.ODue = 0, 0
+	}
+	return checkAtHome(&home)
+}
+
+// checkAtHome is CheckScheduling for a card outside of filtered decks.
+func checkAtHome(c *Card) error {
 	fits := false
 	switch c.Queue {
 	case -3, -2, -1:
@@ -131,8 +147,9 @@ func CheckScheduling(c *Card) error {
 }
 
 // ImportCard adds a card with the scheduling that it had elsewhere
-// (CheckScheduling) to a note that has none of that ordinal. Its id is kept as
-// a note's is; mod and usn are set. It returns the id.
+// (CheckScheduling; it may be in a filtered deck) to a note that has none of
+// that ordinal. Its id is kept as a note's is; mod and usn are set. It returns
+// the id.
 func (t *Txn) ImportCard(c Card) (int64, error) {
 	if err := t.write(); err != nil {
 		return 0, err
@@ -151,12 +168,8 @@ func (t *Txn) ImportCard(c Card) (int64, error) {
 	if c.Ord < 0 || c.Ord > math.MaxUint16 || nt.template(int(c.Ord)) == nil {
 		return 0, refuse("the notetype %q has no card %d", nt.Name, c.Ord)
 	}
-	d, err := t.Deck(c.DID)
-	if err != nil {
+	if err := t.checkPlace(&c); err != nil {
 		return 0, err
-	}
-	if d.Kind.Normal == nil {
-		return 0, refuse("cards cannot be added to a filtered deck")
 	}
 	var there bool
 	if err := t.h.row(`SELECT EXISTS (SELECT 1 FROM cards WHERE nid = ? AND ord = ?)`, []any{c.NID, c.Ord}, &there); err != nil {
@@ -169,6 +182,25 @@ func (t *Txn) ImportCard(c Card) (int64, error) {
 		return 0, err
 	}
 	return c.ID, t.storeCard(&c)
+}
+
+// checkPlace sees to it that a card's home is a normal deck, and that only a
+// card in a filtered deck has another one.
+func (t *Txn) checkPlace(c *Card) error {
+	d, err := t.Deck(c.DID)
+	if err != nil {
+		return err
+	}
+	if (d.Kind.Normal == nil) != (c.ODID != 0) {
+		return refuse("only cards of filtered decks have another home")
+	}
+	if c.ODID == 0 {
+		return nil
+	}
+	if d, err = t.Deck(c.ODID); err == nil && d.Kind.Normal == nil {
+		return refuse("a filtered deck is nobody's home")
+	}
+	return err
 }
 
 // ImportReviews adds to the log what was logged elsewhere of a card. Entries

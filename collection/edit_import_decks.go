@@ -1,0 +1,179 @@
+package collection
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ankisyncd/ankisyncd/schema"
+)
+
+// ImportDeckConfig adds options of another collection under their own id, unless
+// there are such, and tells whether it did.
+func (t *Txn) ImportDeckConfig(c schema.DeckConfig) (bool, error) {
+	if c.ID <= 0 {
+		return false, nil
+	}
+	if err := t.loadPresets(); err != nil {
+		return false, err
+	}
+	if t.presets[c.ID] != nil {
+		return false, nil
+	}
+	return true, t.saveDeckConfig(&c)
+}
+
+// ImportDecks brings decks of another collection as clients do, and returns
+// their ids here by those there. One whose name is there takes over description,
+// options and limits of the other, or what it collects if it is filtered. If of
+// two decks of one name only one is filtered, the imported one gets another
+// name, and so do those below it. theirToday is the number of the present day in
+// the other collection.
+func (t *Txn) ImportDecks(decks []*schema.Deck, theirToday uint32) (map[int64]int64, error) {
+	day, err := t.Timing()
+	if err != nil {
+		return nil, err
+	}
+	if err := t.loadPresets(); err != nil {
+		return nil, err
+	}
+	i := deckImport{t: t, shift: int64(day.Today) - int64(theirToday), ids: map[int64]int64{}, suffix: " " + strconv.FormatInt(t.now.Unix(), 10)}
+	decks = slices.Clone(decks)
+	slices.SortStableFunc(decks, func(a, b *schema.Deck) int {
+		return cmp.Compare(strings.Count(a.Name, deckSeparator), strings.Count(b.Name, deckSeparator))
+	})
+	for _, d := range decks {
+		own := *d
+		if err := i.deck(&own); err != nil {
+			return nil, err
+		}
+	}
+	return i.ids, nil
+}
+
+type deckImport struct {
+	t       *Txn
+	shift   int64 // days that a day of the other collection is later here
+	ids     map[int64]int64
+	suffix  string      // of new names
+	renamed [][2]string // native names of decks, with the separator
+}
+
+func (i *deckImport) deck(d *schema.Deck) error {
+	id := d.ID
+	i.days(d)
+	d.Name = i.moved(d.Name)
+	have, err := i.t.DeckByName(schema.HumanDeckName(d.Name))
+	switch {
+	case err == nil && (have.Kind.Normal == nil) == (d.Kind.Normal == nil):
+		i.ids[id] = have.ID
+		return i.update(have, d)
+	case err == nil:
+		d.Name = i.rename(d.Name)
+	case ignoreMissing(err) != nil:
+		return err
+	}
+	if err := i.parents(d); err != nil {
+		return err
+	}
+	if d.Name, err = i.t.placeDeck(d.Name, 0); err != nil {
+		return err
+	}
+	if d.ID, err = i.t.newID(`SELECT (SELECT max(id) FROM decks) FROM decks WHERE id = ?`); err != nil {
+		return err
+	}
+	i.ids[id] = d.ID
+	return i.t.saveDeck(d)
+}
+
+// days counts the days of a deck from here: a limit or counter of today stays
+// one of today.
+func (i *deckImport) days(d *schema.Deck) {
+	here := func(day uint32) uint32 { return uint32(min(max(int64(day)+i.shift, 0), 1<<31-1)) }
+	if d.Common.LastDayStudied != 0 {
+		d.Common.LastDayStudied = here(d.Common.LastDayStudied)
+	}
+	if d.Kind.Normal == nil {
+		return
+	}
+	n := *d.Kind.Normal
+	for _, l := range []**schema.DayLimit{&n.NewLimitToday, &n.ReviewLimitToday} {
+		if *l != nil {
+			own := **l
+			own.Today = here(own.Today)
+			*l = &own
+		}
+	}
+	if i.t.presets[n.ConfigID] == nil {
+		n.ConfigID = defaultConfigID
+	}
+	d.Kind.Normal = &n
+}
+
+// moved is the name of a deck below decks that got other names.
+func (i *deckImport) moved(name string) string {
+	for _, r := range i.renamed {
+		if rest, ok := strings.CutPrefix(name, r[0]); ok {
+			return r[1] + rest
+		}
+	}
+	return name
+}
+
+// rename makes a name for a deck that is not taken.
+func (i *deckImport) rename(name string) string {
+	to := name + i.suffix
+	i.renamed = append(i.renamed, [2]string{name + deckSeparator, to + deckSeparator})
+	return to
+}
+
+// parents makes another deck in place of a filtered one, which cannot have decks
+// below it.
+func (i *deckImport) parents(d *schema.Deck) error {
+	parts := strings.Split(d.Name, deckSeparator)
+	for n := len(parts) - 1; n > 0; n-- {
+		above, err := i.t.DeckByName(schema.HumanDeckName(strings.Join(parts[:n], deckSeparator)))
+		if err != nil {
+			if ignoreMissing(err) != nil {
+				return err
+			}
+			continue
+		}
+		if above.Kind.Normal != nil {
+			return nil
+		}
+		if _, err := i.t.CreateDeck(schema.HumanDeckName(i.rename(above.Name))); err != nil {
+			return err
+		}
+		d.Name = above.Name + deckSeparator + strings.Join(parts[n:], deckSeparator)
+		d.Name = i.moved(d.Name)
+		return nil
+	}
+	return nil
+}
+
+// update changes a deck to what one of the same name and kind says.
+func (i *deckImport) update(have, theirs *schema.Deck) error {
+	before := have.Kind.Encode()
+	if theirs.Kind.Normal == nil {
+		have.Kind = theirs.Kind
+	} else {
+		from, to := theirs.Kind.Normal, *have.Kind.Normal
+		if from.Description != "" {
+			to.Description, to.Markdown = from.Description, from.Markdown
+		}
+		if from.ConfigID != defaultConfigID {
+			to.ConfigID = from.ConfigID
+		}
+		to.ReviewLimit, to.NewLimit = cmp.Or(from.ReviewLimit, to.ReviewLimit), cmp.Or(from.NewLimit, to.NewLimit)
+		to.ReviewLimitToday = cmp.Or(from.ReviewLimitToday, to.ReviewLimitToday)
+		to.NewLimitToday = cmp.Or(from.NewLimitToday, to.NewLimitToday)
+		have.Kind.Normal = &to
+	}
+	if bytes.Equal(before, have.Kind.Encode()) {
+		return nil
+	}
+	return i.t.saveDeck(have)
+}
