@@ -101,16 +101,6 @@ type accounts map[string]bool
 
 func (a accounts) HasUser(_ context.Context, name string) (bool, error) { return a[name], nil }
 
-// upgradeScheduler does to a collection of the fixture what a current client
-// does when its user agrees to the second scheduler. (Its cards need no other
-// change: none is buried, in a filtered deck or being relearnt.)
-func upgradeScheduler(t testing.TB, s *collection.Store, user string) {
-	t.Helper()
-	if err := s.Edit(t.Context(), user, func(x *collection.Txn) error { return x.SetConfig("schedVer", 2) }); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // believing takes the header's word, as behind a proxy that is trusted.
 func believing(r *http.Request) netip.Addr {
 	if a, err := netip.ParseAddr(r.Header.Get("X-Forwarded-For")); err == nil {
@@ -121,11 +111,15 @@ func believing(r *http.Request) netip.Addr {
 
 func TestGoldenRecord(t *testing.T) {
 	s := openFixture(t, func() time.Time { return goldenTime })
-	upgradeScheduler(t, s, "alice")
 	h := New(Options{
 		Collections: s, Users: accounts{"alice": true, "nobody_new": true}, AllowedHosts: []string{"127.0.0.1"},
 		ClientAddr: believing, Now: func() time.Time { return goldenTime },
 	})
+	c := &client{t: t, h: h, s: s}
+	c.wants(409, "next_card", `{}`) // the scheduler of 2006
+	if got := c.ok("upgrade_scheduler", `{}`); got != `{"upgraded":true}` {
+		t.Fatalf("upgrade: %s", got)
+	}
 	used := make([]int, len(deviations))
 	equal := 0
 	b := &binding{to: map[string]string{}}
@@ -352,7 +346,6 @@ const (
 
 var deviations = []deviation{
 	{"usn", `.*/(find_notes|latest_notes|note/\d+|find_cards|latest_cards|card/\d+|latest_revlog|create_dynamic_deck|next_card)`, `.*\.usn`, `-1`, `3`},
-	{"ties", `.*/latest_(notes|cards)`, `\[[23]\]\.id`, `17953937253(77|78|80)`, `17953937253(77|78|80)`},
 	{"third-interval", `.*/get_conf`, `\.new\.ints\[2\]`, `7`, `0`},
 	{"config-synced", `.*/get_conf`, `\.usn`, `0`, `3`},
 	{"config-synced", `.*/get_conf`, `\.mod`, `0`, `1795393795`},
@@ -362,6 +355,8 @@ var deviations = []deviation{
 	{"fuzz", oneCard, `\.due`, `1795394499`, `17953944\d\d`},
 	{"left", oneCard, `\.left`, `1001`, `1`},
 	{"four-buttons", `.*/(card/\d+|card/\d+/latest_revlog|cards_recent_ease|latest_revlog)`, `.*\.ease`, `2`, `3`},
+	{"four-buttons", nextCalls, `\.latest_revlog\.ease`, `2`, `3`},
+	{"upgraded", `.*/(find_notes|latest_notes|note/\d+|find_cards|card/\d+|next_card)`, `.*\.scm`, `1795393725425`, `1795393795354`},
 	{"last-interval", `.*/latest_revlog`, `\[0\]\.last_interval`, `-60`, `0`},
 	{"card-tags", oneCard, `\.note\.mod`, `1795393732`, `1795393795`},
 	{"card-tags", oneCard, `\.note\.usn`, `1`, `3`},
@@ -372,8 +367,6 @@ var deviations = []deviation{
 	{"recent-ease", `.*/cards_recent_ease`, `status`, `500`, `200`},
 	{"recent-ease", `.*/cards_recent_ease`, `type`, `.*`, `"application/json"`},
 	{"recent-ease", `.*/cards_recent_ease`, `text`, `"500 .*`, `"\[{\\"ease\\":3,\\"id\\":1795393732150,\\"timestamp\\":1795393795}\]"`},
-	{"collapsed", `.*/create_dynamic_deck`, `\.collapsed`, `false`, `true`},
-	{"collapsed", `.*/create_dynamic_deck`, `\.browserCollapsed`, `"\(missing\)"`, `true`},
 	{"import", `.*/import_file`, `status`, `404`, `200`},
 	{"import", `.*/import_file`, `text`, `"404 .*`, `""`},
 }

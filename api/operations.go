@@ -32,6 +32,7 @@ func init() {
 		"collection/stats_report":            {run: statsReport},
 		"collection/set_language":            {run: setLanguage, void: true},
 		"collection/import_file":             {run: importFile},
+		"collection/upgrade_scheduler":       {run: upgradeScheduler},
 
 		"model/field_names": {run: fieldNames},
 

@@ -152,6 +152,7 @@ func createDynamicDeck(ctx context.Context, c *call) (any, error) {
 		}
 		d, n, err := t.SaveFilteredDeck(id, collection.FilteredDeck{
 			Name: name, Reschedule: mode != "random", PreviewAgainSecs: 60, PreviewHardSecs: 600, // as clients do
+			Unfolded: true,
 			Searches: []collection.FilteredSearch{{Query: query, Limit: uint32(count), Order: order}},
 		}, true)
 		if err != nil {
@@ -258,4 +259,19 @@ func setLanguage(_ context.Context, c *call) (any, error) {
 	}
 	c.with(func(s *userState) { s.language = code })
 	return nil, nil
+}
+
+// upgradeScheduler makes a collection of the scheduler of 2006 one that can be
+// studied here. Nothing but this call does.
+func upgradeScheduler(ctx context.Context, c *call) (any, error) {
+	done := false
+	_, err := c.edit(ctx, func(t *collection.Txn) (err error) {
+		done, err = t.UpgradeScheduler()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.forgetHanded()
+	return object{"upgraded": done}, nil
 }

@@ -20,6 +20,8 @@ type FilteredDeck struct {
 	Searches   []FilteredSearch // one or two
 	// Seconds until a card that is not rescheduled comes again; 0: it goes home.
 	PreviewAgainSecs, PreviewHardSecs, PreviewGoodSecs uint32
+	// Unfolded makes a new deck one that lists of decks show unfolded.
+	Unfolded bool
 }
 
 // FilteredSearch is one search of a filtered deck.
@@ -56,7 +58,7 @@ func (t *Txn) SaveFilteredDeck(id int64, f FilteredDeck, allowEmpty bool) (d *sc
 			d.Name = native
 		}
 	} else {
-		d = &schema.Deck{Name: native, Common: schema.DeckCommon{StudyCollapsed: true, BrowserCollapsed: true}}
+		d = &schema.Deck{Name: native, Common: schema.DeckCommon{StudyCollapsed: !f.Unfolded, BrowserCollapsed: !f.Unfolded}}
 		if d.ID, err = t.newID(`SELECT (SELECT max(id) FROM decks) FROM decks WHERE id = ?`); err != nil {
 			return nil, 0, err
 		}

@@ -45,13 +45,13 @@ func (t *Txn) LastReviews(cardIDs ...int64) ([]RevlogEntry, error) {
 // LatestNotes returns the ids of notes that were modified after a time (zero:
 // ever), newest first, at most limit.
 func (t *Txn) LatestNotes(since time.Time, limit int) ([]int64, error) {
-	return collect(t.h, scanID, `SELECT id FROM notes WHERE mod > ? ORDER BY mod DESC, id DESC LIMIT ?`, unixSecond(since), max(limit, 0))
+	return collect(t.h, scanID, `SELECT id FROM notes WHERE mod > ? ORDER BY mod DESC, id LIMIT ?`, unixSecond(since), max(limit, 0))
 }
 
 // LatestCards is LatestNotes for the cards of notes, in the order of the notes.
 func (t *Txn) LatestCards(since time.Time, limit int) ([]int64, error) {
 	return collect(t.h, scanID, `SELECT c.id FROM notes n JOIN cards c ON c.nid = n.id WHERE n.mod > ?
-		ORDER BY n.mod DESC, n.id DESC, c.ord LIMIT ?`, unixSecond(since), max(limit, 0))
+		ORDER BY n.mod DESC, n.id, c.ord LIMIT ?`, unixSecond(since), max(limit, 0))
 }
 
 // EachCard calls f for every card of decks and of those below them, also those
