@@ -86,12 +86,13 @@ const mustMerge = ` WHERE id = ? AND (usn < ? OR mod < ?)`
 
 func (se *session) mergeCard(h *handle, c *Card) error {
 	se.checkUSN(c.USN)
-	// Most cards that come are known and reviewed.
-	n, err := h.exec(`UPDATE cards SET nid = ?, did = ?, ord = ?, mod = ?, usn = ?, type = ?, queue = ?, due = ?,
-		ivl = ?, factor = ?, reps = ?, lapses = ?, left = ?, odue = ?, odid = ?, flags = ?, data = ?`+mustMerge,
-		c.NID, c.DID, c.Ord, c.Mod, int64(se.serverUSN), c.Type, c.Queue, c.Due,
+	// Most cards that come are known and reviewed. That leaves them with their
+	// note; a statement that sets nid would write to the index of it all the same.
+	n, err := h.exec(`UPDATE cards SET did = ?, ord = ?, mod = ?, usn = ?, type = ?, queue = ?, due = ?,
+		ivl = ?, factor = ?, reps = ?, lapses = ?, left = ?, odue = ?, odid = ?, flags = ?, data = ?`+mustMerge+` AND nid = ?`,
+		c.DID, c.Ord, c.Mod, int64(se.serverUSN), c.Type, c.Queue, c.Due,
 		c.Ivl, c.Factor, c.Reps, c.Lapses, c.Left, c.ODue, c.ODID, c.Flags, c.Data,
-		c.ID, int64(se.clientUSN), c.Mod)
+		c.ID, int64(se.clientUSN), c.Mod, c.NID)
 	if err != nil {
 		return fmt.Errorf("merge card: %w", err)
 	}
@@ -104,6 +105,16 @@ func (se *session) mergeCard(h *handle, c *Card) error {
 		c.Left, c.ODue, c.ODID, c.Flags, c.Data)
 	if err != nil {
 		return fmt.Errorf("merge card: %w", err)
+	}
+	if n == 0 { // known, and either ours stays or it has moved to another note
+		_, err = h.exec(`UPDATE cards SET nid = ?, did = ?, ord = ?, mod = ?, usn = ?, type = ?, queue = ?, due = ?,
+			ivl = ?, factor = ?, reps = ?, lapses = ?, left = ?, odue = ?, odid = ?, flags = ?, data = ?`+mustMerge,
+			c.NID, c.DID, c.Ord, c.Mod, int64(se.serverUSN), c.Type, c.Queue, c.Due,
+			c.Ivl, c.Factor, c.Reps, c.Lapses, c.Left, c.ODue, c.ODID, c.Flags, c.Data,
+			c.ID, int64(se.clientUSN), c.Mod)
+		if err != nil {
+			return fmt.Errorf("merge card: %w", err)
+		}
 	}
 	se.delta.Cards += n
 	return nil

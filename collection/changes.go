@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -263,12 +264,37 @@ func (m merger) tags(tags []string) error {
 }
 
 // config replaces the whole config: the side that is newer wins on every key.
+// It comes with every sync of a device that studied, mostly as it was: what has
+// not changed is not written, to spare memory cards.
 func (m merger) config(conf map[string]json.RawMessage) error {
-	if _, err := m.h.exec(`DELETE FROM config`); err != nil {
+	var gone []string
+	same := map[string]bool{}
+	err := m.h.query(func(scan func(...any) error) error {
+		var key string
+		var val []byte
+		if err := scan(&key, &val); err != nil {
+			return err
+		}
+		if now, ok := conf[key]; !ok {
+			gone = append(gone, key)
+		} else if bytes.Equal(now, val) {
+			same[key] = true
+		}
+		return nil
+	}, `SELECT KEY, val FROM config`)
+	if err != nil {
 		return err
 	}
+	for _, k := range gone {
+		if _, err := m.h.exec(`DELETE FROM config WHERE KEY = ?`, k); err != nil {
+			return err
+		}
+	}
 	for k, v := range conf {
-		if _, err := m.h.exec(`INSERT INTO config (KEY, usn, mtime_secs, val) VALUES (?, ?, ?, ?)`,
+		if same[k] {
+			continue
+		}
+		if _, err := m.h.exec(`INSERT OR REPLACE INTO config (KEY, usn, mtime_secs, val) VALUES (?, ?, ?, ?)`,
 			k, m.se.serverUSN, m.now.Unix(), []byte(v)); err != nil {
 			return err
 		}
@@ -310,8 +336,16 @@ func (m merger) deck(d *schema.Deck) error {
 	if name != d.Name {
 		d.Name, d.Mtime = name, m.now.Unix()
 	}
+	common, kind := d.Common.Encode(), d.Kind.Encode()
+	// A deck comes with every sync of a device that studied in it, and only its
+	// counts have changed: the index of names need not be written to.
+	n, err := m.h.exec(`UPDATE decks SET mtime_secs = ?, usn = ?, common = ?, kind = ? WHERE id = ? AND name = ? COLLATE BINARY`,
+		d.Mtime, m.se.serverUSN, common, kind, d.ID, d.Name)
+	if err != nil || n > 0 {
+		return err
+	}
 	_, err = m.h.exec(`INSERT OR REPLACE INTO decks (id, name, mtime_secs, usn, common, kind) VALUES (?, ?, ?, ?, ?, ?)`,
-		d.ID, d.Name, d.Mtime, m.se.serverUSN, d.Common.Encode(), d.Kind.Encode())
+		d.ID, d.Name, d.Mtime, m.se.serverUSN, common, kind)
 	return err
 }
 
