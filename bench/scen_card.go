@@ -56,13 +56,21 @@ func (b *bench) oneCard(t *Target, tracer string) error {
 	if _, err := t.launch(); err != nil {
 		return err
 	}
+	w.mark()
 	d, err := t.login(1)
 	if err != nil {
 		return err
 	}
+	w.count("login")
 	if _, err := d.meta(); err != nil {
 		return err
 	}
+	w.mark()
+	if _, err := d.mediaUsn(); err != nil {
+		return err
+	}
+	time.Sleep(settled)
+	w.count("media begin, the first")
 	w.mark()
 	if err := b.upload(d, "S"); err != nil {
 		return err
@@ -193,7 +201,7 @@ func (w *writes) count(kase string) {
 			where[filepath.Base(string(m[1]))] = [2]int64{e[0], e[1] + 1}
 		}
 	}
-	if len(where) <= 12 {
+	if len(where) <= 40 {
 		for name, e := range where {
 			log.Printf("%s: %s: %s: %d bytes, %d syncs", w.t.Name, kase, name, e[0], e[1])
 		}
