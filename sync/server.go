@@ -20,7 +20,7 @@ import (
 const (
 	DefaultMaxMessageBytes = 100 << 20
 	DefaultMaxUploadBytes  = collection.DefaultMaxUploadBytes
-	DefaultKeepAlive       = 10 * time.Second
+	DefaultKeepAlive       = 5 * time.Second
 )
 
 // Options are the settings of a Server. Auth, Collections and Media must be

@@ -78,9 +78,20 @@ func uploadText(err error) (text string, known bool) {
 	return "", false
 }
 
-// awaitUpload waits for an upload to be checked and stored. A client gives up
-// after 30 s without a byte, and a slow machine may need longer for a large
-// collection: if it takes long the answer is begun early, and kept alive.
+// When a slow check's answer begins and goes on, in units of KeepAlive after the
+// body's end. Clients of protocol 11 give up after 30 s without progress, and
+// what counts is, one after the other: the last byte that they hand to their
+// sockets, the head of the answer, and each byte of its text (not of the
+// compressed stream around it). "OK" is all the text there is, so this gives
+// three times 30 s. What waits in the sockets then takes a slow machine a while
+// to read, before anything here begins.
+const (
+	answerBegins = 2
+	answerSpeaks = 7
+)
+
+// awaitUpload waits for an upload to be checked and stored. If that takes long
+// the answer is begun early, and kept alive.
 func (s *Server) awaitUpload(w *responder, c *call, body *endReader, done <-chan error) (*earlyAnswer, error) {
 	select {
 	case err := <-done:
@@ -90,25 +101,32 @@ func (s *Server) awaitUpload(w *responder, c *call, body *endReader, done <-chan
 	t := time.NewTicker(s.o.KeepAlive)
 	defer t.Stop()
 	var early *earlyAnswer
-	for {
+	for ticks := 1; ; ticks++ {
 		select {
 		case err := <-done:
 			return early, err
 		case <-t.C:
-			if !c.zstd() {
+			if !c.zstd() || ticks < answerBegins {
 				continue // older clients wait for an hour
 			}
 			if early == nil {
 				early = newEarlyAnswer(w)
 			}
-			early.keepAlive()
+			if ticks == answerSpeaks {
+				early.speak()
+			} else {
+				early.keepAlive()
+			}
 		}
 	}
 }
 
 // earlyAnswer is a 200 whose text is not known yet: a zstd frame of empty
-// blocks, until the last one has the text.
-type earlyAnswer struct{ w *responder }
+// blocks, one that has the first letter of "OK", and the last that has the rest.
+type earlyAnswer struct {
+	w      *responder
+	spoken bool // the first letter is out
+}
 
 func newEarlyAnswer(w *responder) *earlyAnswer {
 	w.Header().Set("Content-Type", "application/octet-stream")
@@ -116,20 +134,41 @@ func newEarlyAnswer(w *responder) *earlyAnswer {
 	w.Header().Set(originalSizeHeader, "2")
 	// Magic number, no optional fields, the smallest window.
 	_, _ = w.Write([]byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x00})
-	return &earlyAnswer{w}
+	return &earlyAnswer{w: w}
 }
 
-// keepAlive sends an empty block.
+// block sends text as it is, not compressed.
+func (e *earlyAnswer) block(text string, last int) error {
+	n := len(text)<<3 | last
+	_, err := e.w.Write(append([]byte{byte(n), byte(n >> 8), byte(n >> 16)}, text...))
+	return err
+}
+
+// keepAlive sends an empty block, for proxies.
 func (e *earlyAnswer) keepAlive() {
-	_, _ = e.w.Write([]byte{0, 0, 0})
+	_ = e.block("", 0)
 	e.w.flush()
 }
 
-// finish sends the text as the last block, not compressed.
+// speak sends the letter with which every answer from now on begins.
+func (e *earlyAnswer) speak() {
+	e.spoken = true
+	_ = e.block(uploadOK[:1], 0)
+	e.w.flush()
+}
+
+// uploadOutcome stands before an error's text when the first letter is out.
+const uploadOutcome = "Outcome: "
+
+// finish sends the text, or what is missing of it.
 func (e *earlyAnswer) finish(text string) error {
-	n := len(text)<<3 | 1
-	_, err := e.w.Write(append([]byte{byte(n), byte(n >> 8), byte(n >> 16)}, text...))
-	return err
+	if e.spoken {
+		if text != uploadOK {
+			text = uploadOutcome + text
+		}
+		text = text[1:]
+	}
+	return e.block(text, 1)
 }
 
 // endReader closes end once, when its reader has no more.
