@@ -98,21 +98,23 @@ func (s *Server) awaitUpload(w *responder, c *call, body *endReader, done <-chan
 		return nil, err
 	case <-body.end:
 	}
-	t := time.NewTicker(s.o.KeepAlive)
+	ended := time.Now()
+	t := time.NewTicker(s.o.KeepAlive) // drops ticks where there is no time for them
 	defer t.Stop()
 	var early *earlyAnswer
-	for ticks := 1; ; ticks++ {
+	for {
 		select {
 		case err := <-done:
 			return early, err
 		case <-t.C:
-			if !c.zstd() || ticks < answerBegins {
+			passed := time.Since(ended)
+			if !c.zstd() || passed < answerBegins*s.o.KeepAlive {
 				continue // older clients wait for an hour
 			}
 			if early == nil {
 				early = newEarlyAnswer(w)
 			}
-			if ticks == answerSpeaks {
+			if !early.spoken && passed >= answerSpeaks*s.o.KeepAlive {
 				early.speak()
 			} else {
 				early.keepAlive()
