@@ -3,6 +3,9 @@ package collection
 import (
 	"errors"
 	"fmt"
+	"syscall"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 var (
@@ -41,3 +44,8 @@ func (e *BadInputError) Error() string {
 
 // Unwrap returns the cause.
 func (e *BadInputError) Unwrap() error { return e.Err }
+
+// NoSpace reports whether err, of any package, comes from a full disk or quota.
+func NoSpace(err error) bool {
+	return sqlite.IsFull(err) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}

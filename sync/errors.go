@@ -52,6 +52,10 @@ func statusOf(err error) int {
 	var throttled *auth.ThrottledError
 	var tooLarge *http.MaxBytesError
 	switch {
+	case collection.NoSpace(err):
+		// First: whatever it interrupted, the client's data are not at fault. 500
+		// would make clients say "try again in a few minutes".
+		return http.StatusInsufficientStorage
 	case errors.As(err, &se):
 		return se.status
 	case errors.Is(err, auth.ErrUnknownKey), errors.Is(err, auth.ErrBadCredentials), errors.Is(err, auth.ErrInvalidName):

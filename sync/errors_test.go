@@ -1,0 +1,30 @@
+package sync
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/ankisyncd/ankisyncd/collection"
+)
+
+// A full disk is nobody's bad input, whatever step it interrupted: after a 400
+// clients advise to overwrite one side.
+func TestStatusOfFullDisk(t *testing.T) {
+	full := fmt.Errorf("write: %w", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
+	for _, err := range []error{
+		full,
+		fmt.Errorf("quota: %w", syscall.EDQUOT),
+		bad("body", full),
+		&collection.BadInputError{Step: "applyChunk", Reason: "merge note", Err: full},
+	} {
+		if got := statusOf(err); got != http.StatusInsufficientStorage {
+			t.Errorf("%v: %d", err, got)
+		}
+	}
+	if got := statusOf(&os.PathError{Op: "write", Path: "x", Err: syscall.EIO}); got != http.StatusInternalServerError {
+		t.Errorf("EIO: %d", got)
+	}
+}
