@@ -278,8 +278,11 @@ func (d decodeErrors) Read(p []byte) (int, error) {
 	if errors.As(err, &tooLarge) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, err
 	}
-	return n, bad("compressed data", err)
+	return n, bad("compressed data", fmt.Errorf("%w: %w", errBadStream, err))
 }
+
+// errBadStream is what a decompressor says of a stream that is cut or damaged.
+var errBadStream = errors.New("bad stream")
 
 // message reads the whole payload, which is a JSON message.
 func (c *call) message() ([]byte, error) {

@@ -53,6 +53,8 @@ func (s *Server) upload(w *responder, c *call) error {
 	// Whatever is left of the body is read, or the client would see a broken
 	// connection instead of the answer.
 	_, _ = io.CopyN(io.Discard, body, s.o.MaxUploadBytes)
+	// A damaged stream ends before its request does.
+	_, _ = io.CopyN(io.Discard, c.r.Body, s.o.MaxUploadBytes)
 	return w.bytes(c, []byte(text))
 }
 
@@ -72,7 +74,7 @@ func uploadText(err error) (text string, known bool) {
 		return uploadTooLarge, true
 	case errors.Is(err, collection.ErrUnsupportedSchema):
 		return uploadSchema, true
-	case errors.Is(err, collection.ErrCorrupt):
+	case errors.Is(err, collection.ErrCorrupt), errors.Is(err, errBadStream):
 		return uploadCorrupt, true
 	}
 	return "", false
