@@ -166,11 +166,16 @@ func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[
 
 // rows reads what the database knows of some names.
 func (h *handle) rows(ctx context.Context, names []string) (map[string]*row, error) {
-	st, err := h.db.PrepareContext(ctx, selectRow)
+	conn, err := h.db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer st.Close()
+	defer conn.Close()
+	st, err := sqlite.Prepare(ctx, conn, selectRow)
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close() //nolint:errcheck // it has only read
 	out := make(map[string]*row, len(names))
 	for _, n := range names {
 		r, err := lookup(ctx, st, n)
@@ -189,9 +194,9 @@ type batch struct {
 	h   *handle
 	tx  *sql.Tx
 	c   *counts
-	get *sql.Stmt
-	put *sql.Stmt
-	inf *sql.Stmt
+	get *sqlite.Stmt
+	put *sqlite.Stmt
+	inf *sqlite.Stmt
 	ops map[string]journalOp // by name on disk, the last one wins
 	// taken has the folded names on disk given out in this batch, on a file
 	// system that ignores case.
@@ -205,10 +210,11 @@ var errNothing = errors.New("media: nothing changed")
 // says that the staged files belong to the journal now.
 func (h *handle) commit(ctx context.Context, g *stager) (keep bool, err error) {
 	b := &batch{h: h, ops: map[string]journalOp{}, taken: map[string]bool{}}
-	err = h.tx(ctx, func(tx *sql.Tx, c *counts) error {
+	err = h.connTx(ctx, func(conn *sql.Conn, tx *sql.Tx, c *counts) error {
 		ctx := context.WithoutCancel(ctx)
 		b.tx, b.c = tx, c
-		if err := b.prepare(ctx); err != nil {
+		defer b.close()
+		if err := b.prepare(ctx, conn); err != nil {
 			return err
 		}
 		for i := range g.list {
@@ -252,17 +258,25 @@ func (b *batch) journalled(tmp string) bool {
 	return false
 }
 
-func (b *batch) prepare(ctx context.Context) (err error) {
-	// They are closed with the transaction.
-	if b.get, err = b.tx.PrepareContext(ctx, selectRow); err != nil {
+func (b *batch) prepare(ctx context.Context, conn *sql.Conn) (err error) {
+	if b.get, err = sqlite.Prepare(ctx, conn, selectRow); err != nil {
 		return err
 	}
-	if b.put, err = b.tx.PrepareContext(ctx, `INSERT INTO media (fname, usn, csum) VALUES (?1, ?2, ?3)
-		ON CONFLICT (fname) DO UPDATE SET usn = ?2, csum = ?3`); err != nil {
+	if b.put, err = sqlite.Prepare(ctx, conn, `INSERT INTO media (fname, usn, csum) VALUES (?, ?, ?)
+		ON CONFLICT (fname) DO UPDATE SET usn = excluded.usn, csum = excluded.csum`); err != nil {
 		return err
 	}
-	b.inf, err = b.tx.PrepareContext(ctx, `INSERT OR REPLACE INTO ankisyncd_file (fname, usn, size, mtime, crc, disk) VALUES (?, ?, ?, ?, ?, nullif(?, ''))`)
+	b.inf, err = sqlite.Prepare(ctx, conn, `INSERT OR REPLACE INTO ankisyncd_file (fname, usn, size, mtime, crc, disk) VALUES (?, ?, ?, ?, ?, nullif(?, ''))`)
 	return err
+}
+
+// close releases the statements, before the transaction ends.
+func (b *batch) close() {
+	for _, st := range []*sqlite.Stmt{b.get, b.put, b.inf} {
+		if st != nil {
+			_ = st.Close() // what went wrong, running it has said
+		}
+	}
 }
 
 func (b *batch) apply(ctx context.Context, it *staged) error {
@@ -289,7 +303,7 @@ func (b *batch) apply(ctx context.Context, it *staged) error {
 		if !alive {
 			b.c.files++
 		}
-		if _, err := b.put.ExecContext(ctx, it.name, usn, it.sum); err != nil {
+		if _, err := b.put.Exec(ctx, it.name, usn, it.sum); err != nil {
 			return err
 		}
 	}
@@ -298,7 +312,7 @@ func (b *batch) apply(ctx context.Context, it *staged) error {
 	if disk == it.name {
 		stored = ""
 	}
-	if _, err := b.inf.ExecContext(ctx, it.name, usn, it.size, it.mtime, int64(it.crc), stored); err != nil {
+	if _, err := b.inf.Exec(ctx, it.name, usn, it.size, it.mtime, int64(it.crc), stored); err != nil {
 		return err
 	}
 	b.ops[disk] = journalOp{disk: disk, fname: it.name, usn: usn, tmp: it.tmp}

@@ -11,7 +11,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -228,6 +230,26 @@ func (d *Download) describe() error {
 
 // Size is the exact number of bytes that WriteTo writes.
 func (d *Download) Size() int64 { return d.size }
+
+// Packed reports whether most bytes of the zip are of kinds of files that are
+// compressed already, going by their names. (Members are always stored.)
+func (d *Download) Packed() bool {
+	var packed, plain int64
+	for _, m := range d.members {
+		if plainKinds[strings.ToLower(filepath.Ext(m.name))] {
+			plain += m.size
+		} else {
+			packed += m.size
+		}
+	}
+	return packed >= plain
+}
+
+// plainKinds are the usual kinds of media files that are worth compressing.
+var plainKinds = map[string]bool{
+	".svg": true, ".css": true, ".js": true, ".mjs": true, ".json": true, ".html": true, ".htm": true, ".xml": true, ".txt": true,
+	".csv": true, ".md": true, ".bmp": true, ".wav": true, ".tif": true, ".tiff": true, ".ttf": true, ".otf": true, ".wasm": true,
+}
 
 // Names are the names of the files in the zip, in order.
 func (d *Download) Names() []string {

@@ -202,13 +202,23 @@ func (h *handle) writeMeta(ctx context.Context, tx *sql.Tx, c counts) error {
 // tx runs f in a transaction that also writes the counts as f leaves them. The
 // parts of the journal that have become durable meanwhile are dropped in it.
 func (h *handle) tx(ctx context.Context, f func(tx *sql.Tx, c *counts) error) error {
+	return h.connTx(ctx, func(_ *sql.Conn, tx *sql.Tx, c *counts) error { return f(tx, c) })
+}
+
+// connTx is tx for an f that has statements of its own on the connection.
+func (h *handle) connTx(ctx context.Context, f func(conn *sql.Conn, tx *sql.Tx, c *counts) error) error {
 	ctx = context.WithoutCancel(ctx) // short, and half a commit helps nobody
 	if h.s.o.SyncDelay < 0 && h.unsafe {
 		if err := h.sync(); err != nil {
 			return err
 		}
 	}
-	tx, err := h.db.BeginTx(ctx, nil)
+	conn, err := h.db.Conn(ctx)
+	if err != nil {
+		return dbError("begin", err)
+	}
+	defer conn.Close() //nolint:errcheck // a second time in the good case
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return dbError("begin", err)
 	}
@@ -219,7 +229,7 @@ func (h *handle) tx(ctx context.Context, f func(tx *sql.Tx, c *counts) error) er
 			return err
 		}
 	}
-	if err := f(tx, &c); err != nil {
+	if err := f(conn, tx, &c); err != nil {
 		return err
 	}
 	if err := h.writeMeta(ctx, tx, c); err != nil {
@@ -236,6 +246,9 @@ func (h *handle) tx(ctx context.Context, f func(tx *sql.Tx, c *counts) error) er
 	}
 	h.last, h.files, h.cleared, h.unsafe = c.last, c.files, flushed, true
 	_ = h.s.at("committed") // too late for an error
+	if err := conn.Close(); err != nil {
+		return err
+	}
 	return h.relax(ctx)
 }
 
@@ -331,25 +344,29 @@ func (h *handle) abandon() error {
 // changes lists the rows above a usn; see Store.Changes.
 func (h *handle) changes(ctx context.Context, after int64, limit int) ([]Change, error) {
 	list := make([]Change, 0, min(limit, int(h.last-after)))
-	read := func(query string, args ...any) error {
-		rows, err := h.db.QueryContext(ctx, query, args...)
+	conn, err := h.db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list changes: %w", err)
+	}
+	defer conn.Close()
+	read := func(query string, args ...any) (err error) {
+		st, err := sqlite.Prepare(ctx, conn, query)
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
+		defer func() { err = errors.Join(err, st.Close()) }()
+		return st.Query(ctx, func(scan func(...any) error) error {
 			var c Change
 			var usn int64
-			var sum sql.NullString
-			if err := rows.Scan(&c.Name, &usn, &sum); err != nil {
+			if err := scan(&c.Name, &usn, &c.Sum); err != nil {
 				return err
 			}
-			c.USN, c.Sum = usn32(usn), sum.String
+			c.USN = usn32(usn)
 			list = append(list, c)
-		}
-		return rows.Err()
+			return nil
+		}, args...)
 	}
-	if err := read(`SELECT fname, usn, csum FROM media WHERE usn > ? ORDER BY usn LIMIT ?`, after, limit); err != nil {
+	if err := read(`SELECT fname, usn, coalesce(csum, '') FROM media WHERE usn > ? ORDER BY usn LIMIT ?`, after, limit); err != nil {
 		return nil, fmt.Errorf("list changes: %w", err)
 	}
 	if len(list) < limit {
@@ -360,7 +377,7 @@ func (h *handle) changes(ctx context.Context, after int64, limit int) ([]Change,
 	for len(list) > 0 && list[len(list)-1].USN == end {
 		list = list[:len(list)-1]
 	}
-	if err := read(`SELECT fname, usn, csum FROM media WHERE usn = ?`, end); err != nil {
+	if err := read(`SELECT fname, usn, coalesce(csum, '') FROM media WHERE usn = ?`, end); err != nil {
 		return nil, fmt.Errorf("list changes: %w", err)
 	}
 	return list, nil

@@ -53,10 +53,16 @@ type cache struct {
 	usn, files int64
 	folder     string
 	id         ident
+	none       *nothing // instead of id, of a user without media
 }
 
 // valid reports whether the files on disk are still the ones last seen.
-func (c *cache) valid(dir string) bool { return c.id.same(identify(dir, c.folder)) }
+func (c *cache) valid(dir string) bool {
+	if c.none != nil {
+		return c.none.same(lookAt(dir))
+	}
+	return c.id.same(identify(dir, c.folder))
+}
 
 func newStore(root string, o Options) *Store {
 	return &Store{root: root, o: o, users: map[string]*entry{}, open: list.New(), boot: bootID()}
@@ -234,8 +240,18 @@ func (s *Store) locked(ctx context.Context, e *entry, create bool, f func(h *han
 		return ctx.Err()
 	}
 	defer func() { <-e.lock }()
-	if err := s.ready(ctx, e, create); err != nil || e.h == nil {
+	var before nothing
+	if e.h == nil && !create {
+		before = lookAt(e.dir)
+	}
+	if err := s.ready(ctx, e, create); err != nil {
 		return err
+	}
+	if e.h == nil {
+		if before.memorable(e.dir, time.Now()) {
+			e.remember(&cache{none: &before})
+		}
+		return nil
 	}
 	err := f(e.h)
 	switch {
@@ -243,7 +259,7 @@ func (s *Store) locked(ctx context.Context, e *entry, create bool, f func(h *han
 		err = errors.Join(err, s.shut(e))
 		e.remember(nil)
 	default:
-		e.remember(&cache{e.h.last, e.h.files, e.h.name, identify(e.dir, e.h.name)})
+		e.remember(&cache{usn: e.h.last, files: e.h.files, folder: e.h.name, id: identify(e.dir, e.h.name)})
 		s.flushLater(e)
 	}
 	return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // the protocol's checksum, no secret
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // buffers are for copying files; 64 KiB each.
@@ -34,16 +35,15 @@ const selectRow = `SELECT m.usn, coalesce(m.csum, ''), coalesce(f.usn = m.usn, 0
 	FROM media m LEFT JOIN ankisyncd_file f ON f.fname = m.fname WHERE m.fname = ?`
 
 // lookup reads the row of a name with a prepared selectRow; nil if there is none.
-func lookup(ctx context.Context, st *sql.Stmt, name string) (*row, error) {
-	r := row{name: name}
-	err := st.QueryRowContext(ctx, name).Scan(&r.usn, &r.sum, &r.known, &r.disk, &r.size, &r.mtime, &r.crc)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil //nolint:nilnil // documented
-	}
+func lookup(ctx context.Context, st *sqlite.Stmt, name string) (r *row, err error) {
+	err = st.Query(ctx, func(scan func(...any) error) error {
+		r = &row{name: name}
+		return scan(&r.usn, &r.sum, &r.known, &r.disk, &r.size, &r.mtime, &r.crc)
+	}, name)
 	if err != nil {
 		return nil, fmt.Errorf("read media row: %w", err)
 	}
-	return &r, nil
+	return r, nil
 }
 
 // staged is one row of a change with its new content waiting in the staging
@@ -134,6 +134,7 @@ func (g *stager) write(name string, fill func(io.Writer) error) error {
 // the rest is on its way to the disk, or there already if the store is to sync
 // before each answer.
 func (g *stager) flush(old map[string]*row) error {
+	strict := g.s.o.SyncDelay < 0
 	var keep []*staged
 	for i := range g.list {
 		it := &g.list[i]
@@ -144,10 +145,11 @@ func (g *stager) flush(old map[string]*row) error {
 			g.drop(it)
 			continue
 		}
-		startWriting(it.f)
+		if strict {
+			startWriting(it.f)
+		}
 		keep = append(keep, it)
 	}
-	strict := g.s.o.SyncDelay < 0
 	for _, it := range keep {
 		if err := g.s.at("close"); err != nil {
 			return err

@@ -17,7 +17,7 @@ func (s *Server) download(w *responder, c *call) error {
 		return err
 	}
 	defer d.Close()
-	return w.stream(c, d.Size(), func(dst io.Writer) error {
+	return w.stream(c, d.Size(), false, func(dst io.Writer) error {
 		_, err := io.CopyBuffer(onlyWriter{dst}, d, make([]byte, 128<<10))
 		return err
 	})

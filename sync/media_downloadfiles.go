@@ -25,7 +25,7 @@ func (s *Server) downloadFiles(w *responder, c *call) error {
 		return err
 	}
 	defer d.Close()
-	return w.stream(c, d.Size(), func(dst io.Writer) error {
+	return w.stream(c, d.Size(), d.Packed(), func(dst io.Writer) error {
 		_, err := d.WriteTo(dst)
 		return err
 	})

@@ -62,21 +62,33 @@ func (w *responder) bytes(c *call, b []byte) error {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	if c.zstd() {
 		w.Header().Set(originalSizeHeader, strconv.Itoa(len(b)))
-		b = encoder().EncodeAll(b, nil)
+		if len(b) <= smallAnswer {
+			b = rawFrame(b)
+		} else {
+			b = encoder().EncodeAll(b, nil)
+		}
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	_, err := w.Write(b)
 	return err
 }
 
-// stream answers with size bytes that src writes.
-func (w *responder) stream(c *call, size int64, src func(io.Writer) error) error {
+// stream answers with size bytes that src writes; packed says that compressing
+// them would be in vain.
+func (w *responder) stream(c *call, size int64, packed bool, src func(io.Writer) error) error {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	if !c.zstd() {
 		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
 		return src(w)
 	}
 	w.Header().Set(originalSizeHeader, strconv.FormatInt(size, 10))
+	if packed {
+		raw := newRawWriter(w)
+		if err := src(raw); err != nil {
+			return err // and no end to the frame: what was sent must not look whole
+		}
+		return raw.Close()
+	}
 	enc, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest),
 		zstd.WithEncoderConcurrency(min(2, runtime.GOMAXPROCS(0))), zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false))
 	if err != nil {
