@@ -114,6 +114,28 @@ func TestUndoAfterSync(t *testing.T) {
 	}
 }
 
+// TestUndoAfterFilteredDeckIsGone: the answer sent the card home, so the deck
+// could be deleted without touching it; the undo must not bring it back there.
+func TestUndoAfterFilteredDeckIsGone(t *testing.T) {
+	r, cards := studyRig(t)
+	before := r.one(`SELECT did, odid, type, queue, due, reps FROM cards WHERE id = ?`, cards[0])
+	var filtered int64
+	r.edit(func(tx *Txn) error {
+		d, _, err := tx.SaveFilteredDeck(0, FilteredDeck{Name: "F", Reschedule: true, Searches: []FilteredSearch{{Limit: 9}}}, false)
+		if err == nil {
+			filtered = d.ID
+		}
+		return err
+	})
+	r.answer(cards[0], scheduling.Easy)
+	r.edit(func(tx *Txn) error { _, err := tx.DeleteDeck(filtered, false); return err })
+	r.edit(func(tx *Txn) error { _, err := tx.UndoAnswer(); return err })
+	if got := r.one(`SELECT did, odid, type, queue, due, reps FROM cards WHERE id = ?`, cards[0]); got != before {
+		t.Errorf("got %s, want %s", got, before)
+	}
+	r.checkCollection()
+}
+
 // TestUndoOfChangedCard: what somebody changed since is not overwritten.
 func TestUndoOfChangedCard(t *testing.T) {
 	r, cards := studyRig(t)

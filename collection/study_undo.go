@@ -39,7 +39,8 @@ type Undone struct {
 // UndoAnswer takes back the last answer that was given through this Store: the
 // card and the siblings that it buried are what they were, with a new mod, the
 // decks' counters are lowered, a tag that it added is removed. The review is
-// removed from the log if no device can have got it.
+// removed from the log if no device can have got it. A card that was answered
+// in a filtered deck that is gone since goes back to its home deck.
 //
 // It is ErrNothingToUndo if there was no answer (a restart forgets it), or if
 // the card was changed since.
@@ -60,6 +61,9 @@ func (t *Txn) UndoAnswer() (Undone, error) {
 		return Undone{}, err
 	}
 	row := undo.before
+	if err := t.homeIfDeckGone(&row); err != nil {
+		return Undone{}, err
+	}
 	if err := t.saveCard(&row); err != nil {
 		return Undone{}, err
 	}
@@ -90,6 +94,23 @@ func (t *Txn) UndoAnswer() (Undone, error) {
 	}
 	t.study.undo = nil
 	return Undone{CardID: undo.after.ID, ReviewKept: kept}, nil
+}
+
+// homeIfDeckGone takes a card home whose filtered deck was deleted after the
+// answer had sent it home: nothing else says then that the card was there, and
+// it must not end up in no deck.
+func (t *Txn) homeIfDeckGone(row *Card) error {
+	if row.ODID == 0 {
+		return nil
+	}
+	d, err := t.deckOrNil(row.DID)
+	if err != nil || d != nil && d.Kind.Filtered != nil {
+		return err
+	}
+	c := schedulingCard(row)
+	scheduling.ReturnHome(&c)
+	row.take(&c)
+	return nil
 }
 
 // removeReview removes an answer's review from the log, unless a device may have
