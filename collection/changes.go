@@ -208,23 +208,11 @@ type merger struct {
 
 func (se *session) mergeChanges(h *handle, in Changes, now time.Time) error {
 	m := merger{h, se, now}
-	for _, b := range in.Notetypes {
-		n, err := schema.ParseNotetypeJSON(b)
-		if err != nil {
-			return &BadInputError{"applyChanges", "notetype", err}
-		}
-		if err := m.notetype(n); err != nil {
-			return err
-		}
+	if err := m.notetypes(in.Notetypes); err != nil {
+		return err
 	}
-	for _, b := range in.Decks {
-		d, err := schema.ParseDeckJSON(b)
-		if err != nil {
-			return &BadInputError{"applyChanges", "deck", err}
-		}
-		if err := m.deck(d); err != nil {
-			return err
-		}
+	if err := m.decks(in.Decks); err != nil {
+		return err
 	}
 	for _, b := range in.DeckConfigs {
 		c, err := schema.ParseDeckConfigJSON(b)
@@ -247,6 +235,55 @@ func (se *session) mergeChanges(h *handle, in Changes, now time.Time) error {
 		return m.config(in.Config)
 	}
 	return nil
+}
+
+func (m merger) notetypes(in []json.RawMessage) error {
+	all := make([]*schema.Notetype, len(in))
+	for i, b := range in {
+		n, err := schema.ParseNotetypeJSON(b)
+		if err != nil {
+			return &BadInputError{"applyChanges", "notetype", err}
+		}
+		if err := m.giveUpName(`UPDATE notetypes SET name = ? WHERE id = ? AND name != ? AND mtime_secs <= ?`, n.ID, n.Name, n.Mtime); err != nil {
+			return err
+		}
+		all[i] = n
+	}
+	for _, n := range all {
+		if err := m.notetype(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m merger) decks(in []json.RawMessage) error {
+	all := make([]*schema.Deck, len(in))
+	for i, b := range in {
+		d, err := schema.ParseDeckJSON(b)
+		if err != nil {
+			return &BadInputError{"applyChanges", "deck", err}
+		}
+		if err := m.giveUpName(`UPDATE decks SET name = ? WHERE id = ? AND name != ? AND mtime_secs <= ?`, d.ID, d.Name, d.Mtime); err != nil {
+			return err
+		}
+		all[i] = d
+	}
+	for _, d := range all {
+		if err := m.deck(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveUpName frees the name of an object that the same message renames, before
+// any object of it is merged: another one may take that name over. The official
+// server goes through the list as it comes and appends "+" to the second one,
+// which the client that sent it never learns (docs/protocol.md §6.4).
+func (m merger) giveUpName(update string, id int64, name string, mtime int64) error {
+	_, err := m.h.exec(update, fmt.Sprintf("\x00renamed %d", id), id, name, mtime)
+	return err
 }
 
 func (m merger) tags(tags []string) error {

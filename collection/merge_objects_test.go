@@ -99,6 +99,50 @@ func TestMergeObjectMtime(t *testing.T) {
 	}
 }
 
+// Names that one client moved between its objects arrive as they are there, in
+// whatever order the objects come: it never learns of a "+" that is appended
+// here (docs/protocol.md §6.4).
+func TestMergeTakenOverNames(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		mtime   int64 // of the first one, which gives its name up; ours is 1000
+		renamed [2]string
+		want    []string
+	}{
+		{"taken over", 1001, [2]string{"C", "A"}, []string{"C", "A"}},
+		{"swapped", 1001, [2]string{"B", "A"}, []string{"B", "A"}},
+		{"other case", 1001, [2]string{"b", "a"}, []string{"b", "a"}},
+		{"given up too late", 999, [2]string{"C", "A"}, []string{"A", "A+"}},
+	} {
+		for _, reverse := range []bool{false, true} {
+			t.Run(fmt.Sprint(tt.name, reverse), func(t *testing.T) {
+				r := newRig(t, Options{})
+				r.seed(testUser, setUSN10, `UPDATE decks SET name = 'A', mtime_secs = 1000`,
+					`INSERT INTO decks SELECT 2, 'B', mtime_secs, usn, common, kind FROM decks`,
+					fmt.Sprintf(`UPDATE notetypes SET mtime_secs = 1000, name = CASE id WHEN %d THEN 'A' WHEN %d THEN 'B' ELSE name END`, ntBasic, ntBasic+1))
+				have := r.changes(t, 0)
+				send := func(list []json.RawMessage) []json.RawMessage {
+					var out []map[string]any
+					for i, name := range tt.renamed {
+						o := object(t, list[i])
+						o["name"], o["mod"] = name, []int64{tt.mtime, 1001}[i]
+						out = append(out, o)
+					}
+					if reverse {
+						slices.Reverse(out)
+					}
+					return raws(t, out...)
+				}
+				r.apply(t, 5, false, Changes{Notetypes: send(have.Notetypes), Decks: send(have.Decks)})
+				r.wantRows(`SELECT name FROM decks ORDER BY id`, tt.want...)
+				r.wantRows(`SELECT name FROM notetypes ORDER BY id LIMIT 2`, tt.want...)
+				r.finish()
+				r.checkCollection()
+			})
+		}
+	}
+}
+
 func TestMergeNewObjects(t *testing.T) {
 	r := newRig(t, Options{})
 	r.seed(testUser, setUSN10)
@@ -139,12 +183,12 @@ func TestNameFixUps(t *testing.T) {
 	deck["id"], deck["name"], deck["mod"] = 5, "a::B", 9
 	r.apply(t, 5, false, Changes{Decks: raws(t, deck)})
 	r.wantRows(`SELECT name, mtime_secs FROM decks WHERE id = 5`, "a\x1fB|9")
-	// Two that swap their names, one after the other: none is lost.
+	// Two that swap their names: none is lost, and none is changed.
 	basic, reversed := object(t, have.Notetypes[0]), object(t, have.Notetypes[1])
 	basic["name"], reversed["name"] = reversed["name"], basic["name"]
 	basic["mod"], reversed["mod"] = 2e9, 2e9
 	r.apply(t, 5, false, Changes{Notetypes: raws(t, basic, reversed)})
-	r.wantRows(`SELECT name FROM notetypes ORDER BY id LIMIT 2`, "Basic (and reversed card)+", "Basic")
+	r.wantRows(`SELECT name FROM notetypes ORDER BY id LIMIT 2`, "Basic (and reversed card)", "Basic")
 }
 
 func TestNotetypeShapeMayNotChange(t *testing.T) {
