@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 )
@@ -225,7 +224,6 @@ func TestReadyz(t *testing.T) {
 	if status, _ := ready(); status != http.StatusOK {
 		t.Errorf("with it again: %d", status)
 	}
-	time.Sleep(50 * time.Millisecond)
 	p.stop(syscall.SIGTERM)
 	if log := p.stderr.String(); strings.Count(log, "not ready") != 1 || !strings.Contains(log, "ready again") {
 		t.Errorf("log:\n%s", log)

@@ -201,6 +201,7 @@ func TestConcurrentSessions(t *testing.T) {
 	}
 	var revoked [8]atomic.Bool
 	var wg sync.WaitGroup
+	rounds := make(chan struct{}) // one for each round over all keys, if somebody waits for it
 	for range 4 {
 		wg.Go(func() {
 			for i := 0; ctx.Err() == nil; i = (i + 1) % len(keys) {
@@ -213,7 +214,11 @@ func TestConcurrentSessions(t *testing.T) {
 					t.Errorf("key %d: %v", i, err)
 				}
 				if i == 0 {
-					runtime.Gosched()
+					select {
+					case rounds <- struct{}{}:
+					default:
+						runtime.Gosched()
+					}
 				}
 			}
 		})
@@ -231,7 +236,9 @@ func TestConcurrentSessions(t *testing.T) {
 			t.Error(err)
 		}
 		revoked[i].Store(true)
-		time.Sleep(10 * time.Millisecond)
+		for range 20 {
+			<-rounds
+		}
 	}
 	cancel()
 	wg.Wait()

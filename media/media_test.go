@@ -472,12 +472,7 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%d open", s.OpenCount())
 		}
 	}
-	for end := time.Now().Add(5 * time.Second); s.OpenCount() > 0 && time.Now().Before(end); {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if n := s.OpenCount(); n != 0 {
-		t.Errorf("%d stay open", n)
-	}
+	eventually(t, "none stays open", func() bool { return s.OpenCount() == 0 })
 	for i := range 8 {
 		if usn, err := s.LastUSN(ctx, fmt.Sprint("user", i)); usn != 1 || err != nil {
 			t.Error(usn, err)
