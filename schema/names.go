@@ -17,9 +17,10 @@ const (
 // part in NFC, without ASCII control characters, trimmed of white space and
 // colons, "blank" if nothing is left; parts joined by U+001F.
 func NormalizeDeckName(human string) string {
-	parts := strings.Split(human, humanSeparator)
+	// Control characters go first: what they kept apart can be a "::", or a letter
+	// and its accent, which NFC would miss.
+	parts := strings.Split(norm.NFC.String(strings.Map(dropControl, human)), humanSeparator)
 	for i, p := range parts {
-		p = strings.Map(dropControl, norm.NFC.String(p))
 		p = strings.TrimFunc(p, func(r rune) bool { return r == ':' || unicode.IsSpace(r) })
 		if p == "" {
 			p = blankName
