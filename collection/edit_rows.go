@@ -140,15 +140,27 @@ func (t *Txn) storeCard(c *Card) error {
 }
 
 // newID is the id of a new row: the time in ms or, if that is taken, one more
-// than the highest. taken asks for the highest id if a row has the id now.
+// than the highest. taken asks for the highest id if a row has the id given. The
+// id of what was deleted is not used again: the other devices would delete the
+// new row with the old one.
 func (t *Txn) newID(taken string) (int64, error) {
-	now := t.now.UnixMilli()
-	var highest int64
-	err := t.h.row(taken, []any{now}, &highest)
-	if errors.Is(err, sql.ErrNoRows) {
-		return now, nil
+	for id := t.now.UnixMilli(); ; id++ {
+		var highest int64
+		err := t.h.row(taken, []any{id}, &highest)
+		if err == nil {
+			id = highest + 1
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return 0, err
+		}
+		var one int
+		err = t.h.row(`SELECT 1 FROM graves WHERE oid = ?`, []any{id}, &one)
+		if errors.Is(err, sql.ErrNoRows) {
+			return id, nil
+		}
+		if err != nil {
+			return 0, err
+		}
 	}
-	return highest + 1, err
 }
 
 // addReview adds to the review log; the id is raised if it is taken. It returns
