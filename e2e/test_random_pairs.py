@@ -1,9 +1,11 @@
 """Two clients of any two generations on one account: random edits on both sides, syncs, and in the end one collection.
 
 The edits are drawn with a seed (E2E_SEED, default 1), so that a failure can be run again; the message lists them.
-Two things are arranged, because no server can mend them: no two edits of one object fall into the same second (all
-merges compare whole seconds, and on a tie each side keeps its own), and a deck is renamed or deleted only by the side
-that made it (a card added meanwhile to a deck deleted elsewhere has no deck; test_collection has that case alone).
+Three things are arranged, because no server can mend them: no two edits of one object fall into the same second (all
+merges compare whole seconds, and on a tie each side keeps its own), a deck is renamed or deleted only by the side
+that made it (a card added meanwhile to a deck deleted elsewhere has no deck; test_collection has that case alone), and
+a media file is removed only by one of the two sides (a client that hears of a removal of what it has removed itself
+stops there, and keeps the files whose removal it was to hear of next: README, faults of clients).
 """
 import hashlib
 import os
@@ -122,7 +124,8 @@ class Side:
         self.c.edit_template("Basic", css=".card { /* %s %s */ }" % (self.unique("css"), self.text().replace("*/", "")))
 
     def media(self):
-        have = sorted(self.c.media())
+        # m1, m3, … are removed by side a alone, the others by side b
+        have = [name for name in sorted(self.c.media()) if int(name[1:-4]) % 2 == (self.name == "a")]
         if have and self.rng.random() < 0.3:
             self.c.remove_media(self.rng.choice(have))
         else:
