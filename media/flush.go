@@ -124,7 +124,7 @@ func (h *handle) newSyncJob() (*syncJob, error) {
 // manyFiles is the number of files from which on the whole file system is
 // synced at once, where that can be done: an fsync of each costs far more than
 // writing them did.
-const manyFiles = 32
+const manyFiles = 8
 
 // run syncs the contents, then the names, then the transactions that say so.
 func (j *syncJob) run() error {

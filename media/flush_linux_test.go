@@ -10,7 +10,7 @@ import (
 // TestManyFilesAreSyncedAtOnce: after an upload of many files the file system is
 // synced once, and not each file; after one of few, each of them.
 func TestManyFilesAreSyncedAtOnce(t *testing.T) {
-	for _, n := range []int{5, 100} {
+	for _, n := range []int{1, 8, 9, 100} {
 		s, _ := newStore(t, media.Options{SyncDelay: 1 << 40}) // only when closing
 		each, folders := 0, 0
 		s.SetHook(func(step string) error {
@@ -34,7 +34,7 @@ func TestManyFilesAreSyncedAtOnce(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if few := n <= 32; few != (each > 0) || folders == 0 {
+		if few := n <= 8; few != (each > 0) || folders == 0 {
 			t.Errorf("%d files: %d synced by themselves, the folder %d times", n, each, folders)
 		}
 	}
