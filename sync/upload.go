@@ -142,22 +142,21 @@ func newEarlyAnswer(w *responder) *earlyAnswer {
 }
 
 // block sends text as it is, not compressed.
-func (e *earlyAnswer) block(text string, last int) error {
-	n := len(text)<<3 | last
-	_, err := e.w.Write(append([]byte{byte(n), byte(n >> 8), byte(n >> 16)}, text...))
+func (e *earlyAnswer) block(text string, last bool) error {
+	_, err := e.w.Write(append(appendBlockHeader(nil, len(text), last), text...))
 	return err
 }
 
 // keepAlive sends an empty block, for proxies.
 func (e *earlyAnswer) keepAlive() {
-	_ = e.block("", 0)
+	_ = e.block("", false)
 	e.w.flush()
 }
 
 // speak sends the letter with which every answer from now on begins.
 func (e *earlyAnswer) speak() {
 	e.spoken = true
-	_ = e.block(uploadOK[:1], 0)
+	_ = e.block(uploadOK[:1], false)
 	e.w.flush()
 }
 
@@ -172,7 +171,7 @@ func (e *earlyAnswer) finish(text string) error {
 		}
 		text = text[1:]
 	}
-	return e.block(text, 1)
+	return e.block(text, true)
 }
 
 // endReader closes end once, when its reader has no more.
