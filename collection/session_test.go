@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/sqlite"
@@ -289,6 +290,10 @@ func TestOpenCollectionsAreBounded(t *testing.T) {
 }
 
 func TestCloseWhileRequestsWait(t *testing.T) {
+	synctest.Test(t, testCloseWhileRequestsWait)
+}
+
+func testCloseWhileRequestsWait(t *testing.T) {
 	r := newRig(t, Options{})
 	r.seed(testUser)
 	r.start(0, true)
@@ -309,11 +314,12 @@ func TestCloseWhileRequestsWait(t *testing.T) {
 	} {
 		wg.Go(func() { errs <- f() })
 	}
-	time.Sleep(30 * time.Millisecond)
+	synctest.Wait() // all of them wait for the lock
 	closed := make(chan error)
 	go func() { closed <- r.s.Close() }()
-	for !r.s.isClosed() {
-		time.Sleep(time.Millisecond)
+	synctest.Wait() // and so does Close
+	if !r.s.isClosed() || len(errs) > 0 {
+		t.Errorf("closed %v, %d requests have ended", r.s.isClosed(), len(errs))
 	}
 	u.unlock()
 	if err := <-closed; err != nil {
