@@ -200,44 +200,48 @@ func TestStallWriter(t *testing.T) {
 	})
 }
 
-func TestLimitConnections(t *testing.T) {
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	limited := limitConnections([]net.Listener{ln}, 1)[0]
+func TestLimitConnections(t *testing.T) { synctest.Test(t, testLimitConnections) }
+
+func testLimitConnections(t *testing.T) {
+	line := newPipes()
+	limited := limitConnections([]net.Listener{line}, 1)[0]
 	accepted := make(chan net.Conn, 2)
 	go func() {
+		defer close(accepted)
 		for {
 			conn, err := limited.Accept()
 			if err != nil {
-				close(accepted)
 				return
 			}
 			accepted <- conn
 		}
 	}()
-	for range 2 {
-		conn, err := net.Dial("tcp", ln.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
+	for range 3 {
+		go func() {
+			if conn, err := line.dial(t.Context(), "", ""); err == nil {
+				defer conn.Close()
+				_, _ = conn.Read(make([]byte, 1))
+			}
+		}()
+	}
+	synctest.Wait()
+	if len(accepted) != 1 {
+		t.Fatalf("%d at once", len(accepted))
 	}
 	first := <-accepted
-	select {
-	case <-accepted:
-		t.Fatal("two at once")
-	case <-time.After(100 * time.Millisecond):
-	}
 	_, _ = first.Close(), first.Close() // twice must not free two
-	<-accepted
+	second := <-accepted
+	synctest.Wait()
+	if len(accepted) != 0 {
+		t.Error("two at once, after one was closed")
+	}
 	if err := limited.Close(); err != nil { // while Accept waits for a slot
 		t.Fatal(err)
 	}
 	if _, open := <-accepted; open {
 		t.Error("accepted after Close")
 	}
+	_ = second.Close()
 }
 
 func TestListenUnix(t *testing.T) {
