@@ -83,10 +83,10 @@ func statusOf(err error) int {
 // code and its name as text. Details are for the log, never for the wire.
 func (w *responder) fail(c *call, err error) {
 	if w.started {
-		// Too late for a status: cut the connection, so that the client sees
-		// that the answer is not whole.
+		// Too late for a status, other than for the log: cut the connection, so
+		// that the client sees that the answer is not whole.
 		w.status = statusOf(err)
-		w.abort = true
+		w.abort = !w.told
 		return
 	}
 	status := statusOf(err)

@@ -28,3 +28,14 @@ func TestStatusOfFullDisk(t *testing.T) {
 		t.Errorf("EIO: %d", got)
 	}
 }
+
+func TestUnknownUploadText(t *testing.T) {
+	for err, want := range map[error]string{
+		fmt.Errorf("write: %w", syscall.ENOSPC): uploadNoSpace,
+		errPanic:                                uploadFailed,
+	} {
+		if got := unknownUploadText(err); got != want {
+			t.Errorf("%v: %q", err, got)
+		}
+	}
+}

@@ -18,6 +18,8 @@ type responder struct {
 	n       int64
 	started bool
 	abort   bool
+	// told: the answer is whole, and says itself what failed.
+	told bool
 }
 
 // WriteHeader remembers the status.

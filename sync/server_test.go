@@ -438,3 +438,23 @@ func TestSlowUpload(t *testing.T) {
 	old := g.loggedIn(10)
 	old.upload(fixture(t, "v11-2.1.36"))
 }
+
+// TestSlowUploadCannotBeStored: what is not the file's fault is said as well when
+// the answer has begun, and logged as what it is.
+func TestSlowUploadCannotBeStored(t *testing.T) {
+	seen := make(chan ankisync.Observation, 2) // hostKey, upload
+	g := newRigWith(t, ankisync.Options{KeepAlive: time.Microsecond, Observe: func(o ankisync.Observation) { seen <- o }})
+	c := g.loggedIn(11)
+	<-seen
+	// No file can take the place of a folder that is not empty.
+	if err := os.MkdirAll(filepath.Join(g.root, testUser, "collection.anki2", "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c.noSize = true
+	if status, b := c.post("sync/upload", fixture(t, "v18-26.09")); status != 200 || !strings.Contains(string(b), "could not store your collection") {
+		t.Errorf("%d %q", status, b)
+	}
+	if o := <-seen; o.Status != 500 || o.Err == nil {
+		t.Errorf("observed: %d %v", o.Status, o.Err)
+	}
+}

@@ -16,6 +16,7 @@ const (
 	uploadCorrupt  = "Your upload was corrupt. Please use Check Database, or restore from backup."
 	uploadTooLarge = "collection exceeds size limit"
 	uploadSchema   = "Your collection was made by a version of Anki that this server does not know. Please update the server."
+	uploadNoSpace  = "The server's disk is full, so it could not store your collection. What it had before is still there. Please tell whoever runs it."
 	uploadFailed   = "The server could not store your collection. What it had before is still there. Please tell whoever runs it."
 )
 
@@ -42,10 +43,17 @@ func (s *Server) upload(w *responder, c *call) error {
 		s.o.Log.Warn("upload refused", "user", c.session.User, "client", c.client, "err", err)
 	}
 	if early != nil {
-		if !known {
-			text = uploadFailed
+		// The status is out already: the text must say it, whatever it is.
+		if known {
+			err = nil
+		} else {
+			text = unknownUploadText(err)
 		}
-		return errors.Join(early.finish(text), unlessKnown(err, known))
+		if ferr := early.finish(text); ferr != nil {
+			return errors.Join(ferr, err)
+		}
+		w.told = true
+		return err
 	}
 	if !known {
 		return err
@@ -56,13 +64,6 @@ func (s *Server) upload(w *responder, c *call) error {
 	// A damaged stream ends before its request does.
 	_, _ = io.CopyN(io.Discard, c.r.Body, s.o.MaxUploadBytes)
 	return w.bytes(c, []byte(text))
-}
-
-func unlessKnown(err error, known bool) error {
-	if known {
-		return nil
-	}
-	return err
 }
 
 // uploadText is the answer to an upload, if it is one that the client shows.
@@ -78,6 +79,14 @@ func uploadText(err error) (text string, known bool) {
 		return uploadCorrupt, true
 	}
 	return "", false
+}
+
+// unknownUploadText is what there is to say instead of a status.
+func unknownUploadText(err error) string {
+	if collection.NoSpace(err) {
+		return uploadNoSpace
+	}
+	return uploadFailed
 }
 
 // When a slow check's answer begins and goes on, in units of KeepAlive after the
