@@ -110,7 +110,7 @@ func TestLargeOtherMessages(t *testing.T) {
 		g := newRig(t)
 		c := g.loggedIn(version)
 		c.upload(fixture(t, "v18-26.09"))
-		ids := make([]int64, 200_000)
+		ids := make([]int64, 90_000)
 		for i := range ids {
 			ids[i] = 1600000000000 + int64(i)
 		}
