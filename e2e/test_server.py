@@ -1,4 +1,5 @@
 """The program itself, beside what it says on the wire: how it starts, stops, and how much memory it takes."""
+import concurrent.futures
 import os
 import pathlib
 import socket
@@ -184,3 +185,51 @@ def test_memory_does_not_grow_with_the_collection(target, server, mk, clients, r
     if target.kind != "reference" and pid and "qemu" not in os.environ.get("ANKI_SYNC_BINARY", ""):
         over = {k: "%.1f MiB" % v for k, v in peaks.items() if v is not None and v >= LIMIT_MIB}
         assert not over, "more than %d MiB: %s" % (LIMIT_MIB, over)
+
+
+def bombs():
+    """Bodies of a few KB for applyChunk and applyGraves that unpack to hundreds of MiB, and one that is what it seems."""
+    def packed(*parts):
+        c = wire.zstandard.ZstdCompressor(3).compressobj()
+        return b"".join(c.compress(p) for many, p in parts for _ in range(many)) + c.flush()
+
+    mib = 1 << 20
+    row = '[%d,"g%d",%d,1500000000,-1,"","%s\\u001fback","","",0,""]'
+    notes = ",".join(row % (1_600_000_000_000 + i, i, wire.MID, "some text " * 40_000) for i in range(200))
+    return {
+        "zeros": ("applyChunk", packed((600, bytes(mib))), 413),
+        "one text": ("applyChunk", packed((1, b'{"chunk":{"notes":[[1,"'), (600, b"a" * mib), (1, b'"]]}}')), 413),
+        "ids": ("applyGraves", packed((1, b'{"chunk":{"cards":[1'), (90, b",1" * (mib // 2)), (1, b"]}}")), 413),
+        "76 MiB of notes": ("applyChunk", packed((1, b'{"chunk":{"notes":['), (1, notes.encode()), (1, b"]}}")), 200),
+    }
+
+
+@own
+@pytest.mark.slow
+def test_memory_of_large_messages(server, record_property):
+    """Eight users send at once what takes much memory if it is read before it is looked at. A ninth notices nothing."""
+    s = server()
+    accounts = [s.account() for _ in range(9)]
+    users = [logged_in(s, a.user, a.password) for a in accounts]
+    ninth = users.pop()
+    for w in users:
+        assert w.upload(wire.collection_11()).text == "OK"
+    peaks = {}
+    for name, (step, body, status) in bombs().items():
+        for w in users:
+            assert w.start(w.meta().json["usn"], True).status == 200
+            assert w.changes(models=[wire.notetype()]).status == 200
+        reset_peak(s.pid())
+        with concurrent.futures.ThreadPoolExecutor(len(users)) as pool:
+            sent = [pool.submit(w.call, step, body=body) for w in users]
+            slowest = 0
+            while not all(f.done() for f in sent):
+                began = time.time()
+                assert ninth.meta().status == 200
+                slowest = max(slowest, time.time() - began)
+        assert {f.result().status for f in sent} == {status}, name
+        peaks[name] = peak_mib(s.pid())
+        record_property("measured", "%s, eight at once: peak %.0f MiB, another user's meta at most %.0f ms" % (name, peaks[name] or 0, slowest * 1000))
+        assert slowest < 5
+    if "qemu" not in os.environ["ANKI_SYNC_BINARY"]:
+        assert all(p is None or p < 200 for p in peaks.values()), peaks
