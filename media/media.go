@@ -176,7 +176,7 @@ func (s *Store) Changes(ctx context.Context, user string, lastUSN int32, limit i
 			return nil
 		}
 		var err error
-		list, err = h.changes(ctx, int64(lastUSN), limit)
+		list, err = h.changes(int64(lastUSN), limit)
 		return err
 	})
 	return list, err
