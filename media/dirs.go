@@ -15,16 +15,19 @@ type dirs struct {
 	root    *os.Root // the media folder
 	staging *os.Root // nil until openStaging
 	raw     rawDirs  // shortcuts past os.Root, where the system has them
-	refs    atomic.Int32
-	gone    atomic.Bool // somebody has removed the folder for incoming files
+
+	portable bool
+	refs     atomic.Int32
+	gone     atomic.Bool // somebody has removed the folder for incoming files
 }
 
-func openDirs(path string) (*dirs, error) {
+// openDirs opens the media folder. portable says to do without shortcuts.
+func openDirs(path string, portable bool) (*dirs, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, err
 	}
-	d := &dirs{root: root}
+	d := &dirs{root: root, portable: portable}
 	d.refs.Store(1)
 	return d, nil
 }
@@ -53,7 +56,9 @@ func (d *dirs) openStaging() (fold bool, err error) {
 	if d.staging, err = d.root.OpenRoot(stagingDir); err != nil {
 		return false, err
 	}
-	d.raw.open(d.root, d.staging)
+	if !d.portable {
+		d.raw.open(d.root, d.staging)
+	}
 	return fold, nil
 }
 

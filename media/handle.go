@@ -279,7 +279,7 @@ func (h *handle) openFolder(create bool) error {
 			return err
 		}
 	}
-	d, err := openDirs(h.folder())
+	d, err := openDirs(h.folder(), h.s.portable)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -28,6 +28,8 @@ type Store struct {
 	// hook is called at each step that touches the disk; tests make it fail
 	// or kill the process there.
 	hook func(step string) error
+	// portable is set by tests: do as on systems without rawDirs.
+	portable bool
 }
 
 // maxEntries bounds what is remembered of users whose databases are closed.
