@@ -41,7 +41,6 @@ var (
 	crashBefore = map[string]string{"kept": "kept", "replaced": "old", "deleted": "deleted"}
 	crashZip    = []entry{{"replaced", "new"}, {"deleted", ""}, {"added", "added"}, {"twice", "1"}, {"twice", "2"}, {"flash", "1"}, {"flash", ""}, {"kept", "kept"}, {"never", ""}, {"large", large}}
 	crashAfter  = map[string]string{"kept": "kept", "replaced": "new", "added": "added", "twice": "2", "large": large}
-	large       = strings.Repeat("more than a buffer ", 5000)
 )
 
 // killer returns a hook that kills the process at the nth step.
