@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -164,15 +165,19 @@ func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[
 // rows reads what the database knows of some names.
 func (h *handle) rows(names []string) (map[string]*row, error) {
 	out := make(map[string]*row, len(names))
-	for _, n := range names {
-		err := h.conn.Each(func(scan func(...any) error) error {
-			r := &row{name: n}
-			out[n] = r
-			return scan(&r.usn, &r.sum, &r.known, &r.disk, &r.size, &r.mtime, &r.crc)
-		}, selectRow, n)
-		if err != nil {
-			return nil, fmt.Errorf("read media row: %w", err)
-		}
+	list, err := json.Marshal(names)
+	if err == nil {
+		err = h.conn.Each(func(scan func(...any) error) error {
+			var r row
+			if err := scan(&r.name, &r.usn, &r.sum, &r.known, &r.disk, &r.size, &r.mtime, &r.crc); err != nil {
+				return err
+			}
+			out[r.name] = &r
+			return nil
+		}, selectRows, string(list))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read media rows: %w", err)
 	}
 	return out, nil
 }
@@ -183,6 +188,8 @@ type batch struct {
 	c    *counts
 	rows map[string]*row      // by name, as the batch has left them so far
 	ops  map[string]journalOp // by name on disk, the last one wins
+	// plain says that the media folder has no folders besides our own.
+	plain bool
 	// taken has the folded names on disk given out in this batch, on a file
 	// system that ignores case.
 	taken map[string]bool
@@ -195,7 +202,7 @@ var errNothing = errors.New("media: nothing changed")
 // what the database has of the names. keep says that the staged files belong
 // to the journal now.
 func (h *handle) commit(g *stager, rows map[string]*row) (keep bool, err error) {
-	b := &batch{h: h, rows: rows, ops: make(map[string]journalOp, len(g.list)), taken: map[string]bool{}}
+	b := &batch{h: h, rows: rows, ops: make(map[string]journalOp, len(g.list)), taken: map[string]bool{}, plain: h.dirs.plain()}
 	if g.repeats(rows) {
 		return false, nil // without a transaction
 	}
@@ -284,14 +291,16 @@ func (b *batch) delete(cur *row) error {
 	return deleteRow(context.Background(), b.h.conn, cur.name, b.c.last)
 }
 
+func (b *batch) isDir(disk string) bool { return !b.plain && b.h.dirs.isDir(disk) }
+
 // place chooses the name on disk: the file's own, unless the file system
 // cannot hold it or has something else under it (a folder, or on a file system
 // that ignores case the file of another name).
 func (b *batch) place(name string, cur *row) string {
-	if cur != nil && cur.sum != "" && !b.h.dirs.isDir(cur.disk) {
+	if cur != nil && cur.sum != "" && !b.isDir(cur.disk) {
 		return cur.disk
 	}
-	if !storable(name) || b.h.dirs.isDir(name) {
+	if !storable(name) || b.isDir(name) {
 		return escapeName(name)
 	}
 	if !b.h.fold {

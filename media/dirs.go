@@ -122,6 +122,11 @@ func (d *dirs) look(disk string) (fs.FileMode, int64, error) {
 	return fi.Mode().Type(), fi.Size(), nil
 }
 
+// plain reports whether the media folder is known to have no folders in it
+// besides the one for incoming files, so that none need be looked for under
+// each name.
+func (d *dirs) plain() bool { return d.raw.usable() && d.raw.folders() == 1 }
+
 // isDir reports whether there is a folder under the name.
 func (d *dirs) isDir(disk string) bool {
 	kind, _, err := d.look(disk)

@@ -96,6 +96,17 @@ func (r *rawDirs) place(tmp, disk string) error {
 	}))
 }
 
+// folders counts the folders in the media folder, as far as its links tell: it
+// has two, and one for the ".." of each. Where a file system does not keep them
+// so, the count is another; -1 if it cannot be known.
+func (r *rawDirs) folders() int {
+	var st unix.Stat_t
+	if err := again(func() error { return unix.Fstat(int(r.root.Fd()), &st) }); err != nil {
+		return -1
+	}
+	return int(st.Nlink) - 2 //nolint:gosec // small
+}
+
 func (r *rawDirs) look(disk string) (fs.FileMode, int64, error) {
 	var st unix.Stat_t
 	err := again(func() error { return unix.Fstatat(int(r.root.Fd()), disk, &st, unix.AT_SYMLINK_NOFOLLOW) })

@@ -15,6 +15,7 @@ func (r *rawDirs) close()                               {}
 func (r *rawDirs) usable(...string) bool                { return false }
 func (r *rawDirs) place(string, string) error           { return fs.ErrInvalid }
 func (r *rawDirs) create(string, []byte) (int64, error) { return 0, fs.ErrInvalid }
+func (r *rawDirs) folders() int                         { return -1 }
 func (r *rawDirs) look(string) (fs.FileMode, int64, error) {
 	return 0, 0, fs.ErrInvalid
 }

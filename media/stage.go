@@ -30,8 +30,10 @@ type row struct {
 	crc   uint32
 }
 
-const selectRow = `SELECT m.usn, coalesce(m.csum, ''), coalesce(f.usn = m.usn, 0), coalesce(f.disk, m.fname), coalesce(f.size, 0), coalesce(f.mtime, 0), coalesce(f.crc, 0)
-	FROM media m LEFT JOIN ankisyncd_file f ON f.fname = m.fname WHERE m.fname = ?`
+// selectRows reads the rows of some names, a JSON array: running a statement for
+// each costs more than finding its row.
+const selectRows = `SELECT m.fname, m.usn, coalesce(m.csum, ''), coalesce(f.usn = m.usn, 0), coalesce(f.disk, m.fname), coalesce(f.size, 0), coalesce(f.mtime, 0), coalesce(f.crc, 0)
+	FROM json_each(?) n CROSS JOIN media m ON m.fname = n.value LEFT JOIN ankisyncd_file f ON f.fname = m.fname`
 
 // staged is one row of a change with its new content waiting in the staging
 // folder.
