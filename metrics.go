@@ -6,24 +6,20 @@ import (
 	"runtime"
 	"strconv"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/ankisyncd/ankisyncd/config"
 	ankisync "github.com/ankisyncd/ankisyncd/sync"
 )
 
 // metrics are the numbers that /metrics shows. A nil *metrics takes none.
 type metrics struct {
-	registry *prometheus.Registry
+	all      exposition
 	clients  clientLabels
-	requests *prometheus.CounterVec
-	syncs    *prometheus.CounterVec
-	logins   *prometheus.CounterVec
-	bytes    *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	size     *prometheus.HistogramVec
+	requests *family
+	syncs    *family
+	logins   *family
+	bytes    *family
+	duration *family
+	size     *family
 }
 
 // openMetrics makes the metrics, if they are wanted.
@@ -36,38 +32,34 @@ func openMetrics(cfg *config.Config) (*metrics, error) {
 
 func newMetrics() *metrics {
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ankisyncd_requests_total", Help: "Requests by step of the protocol (empty: none of ours), status code and client.",
-		}, []string{"step", "code", "client"}),
-		syncs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ankisyncd_syncs_total", Help: "Syncs that ended, by kind (normal, upload, download, media), result (ok, refused, error) and client.",
-		}, []string{"kind", "result", "client"}),
-		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ankisyncd_logins_total", Help: "Logins by result: success, failure, throttled.",
-		}, []string{"result"}),
-		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ankisyncd_body_bytes_total", Help: "Bytes of bodies on the wire, by step and direction.",
-		}, []string{"step", "direction"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ankisyncd_request_duration_seconds", Help: "Time from the head of a request to the end of its answer, by step.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
-		}, []string{"step"}),
-		size: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ankisyncd_body_bytes", Help: "Size of bodies on the wire, by direction.",
-			Buckets: prometheus.ExponentialBuckets(256, 4, 12), // to 1 GiB
-		}, []string{"direction"}),
+		requests: newFamily("counter", "ankisyncd_requests_total",
+			"Requests by step of the protocol (empty: none of ours), status code and client.", "client", "code", "step"),
+		syncs: newFamily("counter", "ankisyncd_syncs_total",
+			"Syncs that ended, by kind (normal, upload, download, media), result (ok, refused, error) and client.", "client", "kind", "result"),
+		logins: newFamily("counter", "ankisyncd_logins_total", "Logins by result: success, failure, throttled.", "result"),
+		bytes:  newFamily("counter", "ankisyncd_body_bytes_total", "Bytes of bodies on the wire, by step and direction.", "direction", "step"),
+		duration: newHistogram("ankisyncd_request_duration_seconds", "Time from the head of a request to the end of its answer, by step.",
+			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}, "step"),
+		size: newHistogram("ankisyncd_body_bytes", "Size of bodies on the wire, by direction.", sizes(), "direction"),
 	}
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ankisyncd_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": programVersion(), "goversion": runtime.Version()},
-	})
-	build.Set(1)
-	m.registry.MustRegister(m.requests, m.syncs, m.logins, m.bytes, m.duration, m.size, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	build := newFamily("gauge", "ankisyncd_build_info", "Always 1.", "goversion", "version")
+	build.add(1, runtime.Version(), programVersion())
+	m.all.families = []*family{m.requests, m.syncs, m.logins, m.bytes, m.duration, m.size, build}
+	m.all.others = append(m.all.others, goMetrics, processMetrics)
 	for _, result := range []string{"success", "failure", "throttled"} {
-		m.logins.WithLabelValues(result) // there from the start, so that a first failure is a change
+		m.logins.add(0, result) // there from the start, so that a first failure is a change
 	}
 	return m
+}
+
+// sizes are the buckets for bodies: from 256 bytes, each four times the one
+// before, to 1 GiB.
+func sizes() []float64 {
+	var b []float64
+	for n := 256.0; n <= 1<<30; n *= 4 {
+		b = append(b, n)
+	}
+	return b
 }
 
 // watch adds what is looked up when it is asked for.
@@ -75,12 +67,11 @@ func (m *metrics) watch(openCollections func() int, users func() int) {
 	if m == nil {
 		return
 	}
-	m.registry.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "ankisyncd_open_collections", Help: "Collections that are open."},
-			func() float64 { return float64(openCollections()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "ankisyncd_users", Help: "Users who can log in."},
-			func() float64 { return float64(users()) }),
-	)
+	m.all.mu.Lock()
+	defer m.all.mu.Unlock()
+	m.all.gauges = append(m.all.gauges,
+		gauge{"ankisyncd_open_collections", "Collections that are open.", func() float64 { return float64(openCollections()) }},
+		gauge{"ankisyncd_users", "Users who can log in.", func() float64 { return float64(users()) }})
 }
 
 // observe is ankisync.Options.Observe.
@@ -89,15 +80,15 @@ func (m *metrics) observe(o ankisync.Observation) {
 		return
 	}
 	client := m.clients.label(o)
-	m.requests.WithLabelValues(o.Step, strconv.Itoa(o.Status), client).Inc()
+	m.requests.add(1, client, strconv.Itoa(o.Status), o.Step)
 	if kind, result := syncOf(o); kind != "" {
-		m.syncs.WithLabelValues(kind, result, client).Inc()
+		m.syncs.add(1, client, kind, result)
 	}
-	m.duration.WithLabelValues(o.Step).Observe(o.Dur.Seconds())
-	m.bytes.WithLabelValues(o.Step, "in").Add(float64(o.In))
-	m.bytes.WithLabelValues(o.Step, "out").Add(float64(o.Out))
-	m.size.WithLabelValues("in").Observe(float64(o.In))
-	m.size.WithLabelValues("out").Observe(float64(o.Out))
+	m.duration.observe(o.Dur.Seconds(), o.Step)
+	m.bytes.add(float64(o.In), "in", o.Step)
+	m.bytes.add(float64(o.Out), "out", o.Step)
+	m.size.observe(float64(o.In), "in")
+	m.size.observe(float64(o.Out), "out")
 }
 
 // countLogins returns log with a counter of the logins that are told to it.
@@ -105,10 +96,10 @@ func (m *metrics) countLogins(log *slog.Logger) *slog.Logger {
 	if m == nil {
 		return log
 	}
-	return slog.New(loginCounter{log.Handler(), func(result string) { m.logins.WithLabelValues(result).Inc() }})
+	return slog.New(loginCounter{log.Handler(), func(result string) { m.logins.add(1, result) }})
 }
 
 // handler is that of /metrics.
 func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+	return &m.all
 }
