@@ -133,7 +133,9 @@ func (c *call) readHeader() error {
 		return bad("zstd body", err)
 	}
 	c.closers = append(c.closers, func() {
-		if dec.Reset(nil) == nil { // lets go of the body
+		// Resetting lets go of the body. What has unpacked a file has a window
+		// of megabytes by now, and is dropped.
+		if err := dec.Reset(nil); err == nil && c.step.stream == nil {
 			decoders.Put(dec)
 		}
 	})
