@@ -11,17 +11,19 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"log"
 	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/config"
@@ -57,11 +59,66 @@ func TestLogFormats(t *testing.T) {
 	}
 }
 
+// pipes is a network in memory: there the clock of a test may be a pretended one.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func newPipes() *pipes { return &pipes{make(chan net.Conn), make(chan struct{})} }
+
+// Accept implements net.Listener.
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (p *pipes) Close() error {
+	close(p.done)
+	return nil
+}
+
+// Addr implements net.Listener.
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
+
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// serve has the server on such a network until the test ends, and returns a
+// client of it.
+func (p *pipes) serve(t *testing.T, h http.Handler) *http.Client {
+	t.Helper()
+	srv := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	go func() { _ = srv.Serve(p) }()
+	transport := &http.Transport{DialContext: p.dial}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = srv.Close()
+	})
+	return &http.Client{Transport: transport}
+}
+
 // TestStall: a body that moves may take longer than the time-out, one that does
 // not is given up.
 func TestStall(t *testing.T) {
-	const stall = 600 * time.Millisecond
-	g := &guard{stall: stall, next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	synctest.Test(t, testStall)
+}
+
+func testStall(t *testing.T) {
+	const stall = time.Minute
+	client := newPipes().serve(t, &guard{stall: stall, next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusRequestTimeout)
@@ -74,12 +131,14 @@ func TestStall(t *testing.T) {
 			t.Error("the context ended while the client waited")
 		}
 		_, _ = io.WriteString(w, strings.Repeat("x", int(n)))
-	})}
-	srv := httptest.NewServer(g)
-	defer srv.Close()
-	send := func(pause time.Duration) (string, error) {
+	})})
+	send := func(pause time.Duration) (string, time.Duration, error) {
+		began := time.Now()
 		body, w := io.Pipe()
-		go func() {
+		var sender sync.WaitGroup
+		defer sender.Wait()
+		defer body.Close()
+		sender.Go(func() {
 			for range 4 {
 				if _, err := io.WriteString(w, "abc"); err != nil {
 					return
@@ -87,94 +146,102 @@ func TestStall(t *testing.T) {
 				time.Sleep(pause)
 			}
 			_ = w.Close()
-		}()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL, body)
+		})
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://x/", body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := srv.Client().Do(req)
+		res, err := client.Do(req)
 		if err != nil {
-			return "", err
+			return "", time.Since(began), err
 		}
 		defer res.Body.Close()
 		b, err := io.ReadAll(res.Body)
-		return res.Status + string(b), err
+		return res.Status + string(b), time.Since(began), err
 	}
 	for range 2 { // the second on the same connection
-		if got, err := send(stall / 3); err != nil || got != "200 OKxxxxxxxxxxxx" {
-			t.Errorf("slow body: %q, %v", got, err)
+		const pause = stall - stall/rearm - 1
+		if got, took, err := send(pause); err != nil || got != "200 OKxxxxxxxxxxxx" || took != 4*pause+stall/4+2*stall {
+			t.Errorf("slow body: %q after %s, %v", got, took, err)
 		}
 	}
-	if got, err := send(4 * stall); err == nil && !strings.HasPrefix(got, "408") {
-		t.Errorf("stalled body: %q", got)
+	got, took, err := send(4 * stall)
+	if err == nil && !strings.HasPrefix(got, "408") || took != stall {
+		t.Errorf("stalled body: %q after %s, %v", got, took, err)
 	}
 }
 
 // TestStallWriter: a client that takes nothing is cut off.
 func TestStallWriter(t *testing.T) {
-	ended := make(chan error, 1)
-	g := &guard{stall: 300 * time.Millisecond, next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		var err error
-		for block := make([]byte, 4<<20); err == nil; {
-			_, err = w.Write(block)
+	synctest.Test(t, func(t *testing.T) {
+		const stall = time.Minute
+		ended := make(chan error, 1)
+		line := newPipes()
+		line.serve(t, &guard{stall: stall, next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			var err error
+			for block := make([]byte, 4<<20); err == nil; {
+				_, err = w.Write(block)
+			}
+			ended <- err
+		})})
+		conn, err := line.dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
 		}
-		ended <- err
-	})}
-	srv := httptest.NewServer(g)
-	defer srv.Close()
-	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-ended:
-	case <-time.After(20 * time.Second):
-		t.Error("the handler hangs")
-	}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		<-ended
+		if took := time.Since(began); took != stall {
+			t.Errorf("cut off after %s", took)
+		}
+	})
 }
 
-func TestLimitConnections(t *testing.T) {
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	limited := limitConnections([]net.Listener{ln}, 1)[0]
+func TestLimitConnections(t *testing.T) { synctest.Test(t, testLimitConnections) }
+
+func testLimitConnections(t *testing.T) {
+	line := newPipes()
+	limited := limitConnections([]net.Listener{line}, 1)[0]
 	accepted := make(chan net.Conn, 2)
 	go func() {
+		defer close(accepted)
 		for {
 			conn, err := limited.Accept()
 			if err != nil {
-				close(accepted)
 				return
 			}
 			accepted <- conn
 		}
 	}()
-	for range 2 {
-		conn, err := net.Dial("tcp", ln.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
+	for range 3 {
+		go func() {
+			if conn, err := line.dial(t.Context(), "", ""); err == nil {
+				defer conn.Close()
+				_, _ = conn.Read(make([]byte, 1))
+			}
+		}()
+	}
+	synctest.Wait()
+	if len(accepted) != 1 {
+		t.Fatalf("%d at once", len(accepted))
 	}
 	first := <-accepted
-	select {
-	case <-accepted:
-		t.Fatal("two at once")
-	case <-time.After(100 * time.Millisecond):
-	}
 	_, _ = first.Close(), first.Close() // twice must not free two
-	<-accepted
+	second := <-accepted
+	synctest.Wait()
+	if len(accepted) != 0 {
+		t.Error("two at once, after one was closed")
+	}
 	if err := limited.Close(); err != nil { // while Accept waits for a slot
 		t.Fatal(err)
 	}
 	if _, open := <-accepted; open {
 		t.Error("accepted after Close")
 	}
+	_ = second.Close()
 }
 
 func TestListenUnix(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -325,7 +326,9 @@ func TestThrottleConcurrent(t *testing.T) {
 	}
 }
 
-func TestHashingIsBounded(t *testing.T) {
+func TestHashingIsBounded(t *testing.T) { synctest.Test(t, testHashingIsBounded) }
+
+func testHashingIsBounded(t *testing.T) {
 	s := newSlots(2)
 	ctx, cancel := context.WithCancel(t.Context())
 	for range 2 {
@@ -337,9 +340,7 @@ func TestHashingIsBounded(t *testing.T) {
 	for range maxWaiting {
 		go func() { errs <- s.acquire(ctx) }()
 	}
-	for s.waiting.Load() < maxWaiting {
-		runtime.Gosched()
-	}
+	synctest.Wait() // all of them wait
 	if err := s.acquire(ctx); !errors.As(err, new(*ThrottledError)) {
 		t.Errorf("a full queue: %v", err)
 	}

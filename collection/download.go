@@ -263,9 +263,8 @@ func (s *Store) unpin(u *user) {
 }
 
 // downloadPatience is how long an upload waits for downloads of the file that it
-// replaces. A client gives up after 30 s without an answer. (A variable for
-// tests.)
-var downloadPatience = 15 * time.Second
+// replaces. A client gives up after 30 s without an answer.
+const downloadPatience = 15 * time.Second
 
 // waitForDownloads gives up u's lock until nobody reads u's file, but not for
 // ever, and takes it again.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/sqlite"
@@ -33,8 +34,9 @@ func (r *rig) commit(ctx context.Context, i int64) error {
 	return err
 }
 
-// drain reads a download slowly into a file of its own and returns its path.
-func drain(d *Download, dir string, pause time.Duration) (string, error) {
+// drain reads a download into a file of its own and returns its path. After each
+// piece it calls pause, if there is one.
+func drain(d *Download, dir string, pause func()) (string, error) {
 	f, err := os.CreateTemp(dir, "down*.anki2")
 	if err != nil {
 		return "", err
@@ -48,7 +50,9 @@ func drain(d *Download, dir string, pause time.Duration) (string, error) {
 		if err != nil {
 			return "", errors.Join(err, d.Close())
 		}
-		time.Sleep(pause)
+		if pause != nil {
+			pause()
+		}
 	}
 	return f.Name(), errors.Join(d.Close(), f.Close())
 }
@@ -87,7 +91,9 @@ func TestDownloadsWhileSyncsCommit(t *testing.T) {
 	stop := make(chan struct{})
 	var writer, readers sync.WaitGroup
 	commits := 0
+	committed := make(chan struct{}) // taken from once for each commit that a reader waits for
 	writer.Go(func() {
+		defer close(committed)
 		for i := int64(100); ; i++ {
 			select {
 			case <-stop:
@@ -97,6 +103,10 @@ func TestDownloadsWhileSyncsCommit(t *testing.T) {
 			switch err := r.commit(t.Context(), i); {
 			case err == nil:
 				commits++
+				select {
+				case committed <- struct{}{}:
+				default: // nobody waits
+				}
 			case errors.Is(err, ErrConflict): // a download ended that sync
 				i--
 			default:
@@ -113,7 +123,11 @@ func TestDownloadsWhileSyncsCommit(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				path, err := drain(d, dir, time.Duration(n)*time.Millisecond)
+				path, err := drain(d, dir, func() {
+					if n > 0 { // or as fast as it can
+						<-committed
+					}
+				})
 				if err == nil {
 					err = consistent(path)
 				}
@@ -147,12 +161,8 @@ func TestUploadReplacesAFileThatIsBeingRead(t *testing.T) {
 		done bool // the download goes on meanwhile
 		torn bool
 	}{{"settled", false, false, false}, {"with a log, reader done in time", true, true, false}, {"with a log, reader stalled", true, false, true}} {
-		t.Run(tt.name, func(t *testing.T) {
-			defer func(d time.Duration) { downloadPatience = d }(downloadPatience)
-			downloadPatience = 300 * time.Millisecond
-			if tt.done {
-				downloadPatience = 20 * time.Second
-			}
+		synctest.Test(t, func(t *testing.T) {
+			t.Log(tt.name)
 			r := newRig(t, Options{})
 			r.seed(testUser)
 			if err := r.commit(t.Context(), 1); err != nil {
@@ -168,13 +178,20 @@ func TestUploadReplacesAFileThatIsBeingRead(t *testing.T) {
 				}
 			}
 			uploaded := make(chan error, 1)
+			began := time.Now()
 			go func() { uploaded <- r.upload(smallUpload(t)) }()
-			if !tt.done {
-				if err := <-uploaded; err != nil {
-					t.Fatal(err)
+			if tt.done {
+				synctest.Wait() // the upload waits for the reader
+				if len(uploaded) > 0 {
+					t.Error("the upload did not wait")
 				}
+			} else if err := <-uploaded; err != nil {
+				t.Fatal(err)
 			}
-			path, err := drain(d, t.TempDir(), 5*time.Millisecond)
+			if waited := time.Since(began); tt.torn != (waited == downloadPatience) || !tt.torn && waited != 0 {
+				t.Errorf("the upload waited for %s", waited)
+			}
+			path, err := drain(d, t.TempDir(), nil)
 			if tt.torn != errors.Is(err, ErrClosed) || !tt.torn && err != nil {
 				t.Errorf("download: %v", err)
 			}
@@ -213,7 +230,7 @@ func TestDownloadWhileTheStoreCloses(t *testing.T) {
 	if err := r.s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := drain(d, t.TempDir(), 0); !errors.Is(err, ErrClosed) {
+	if _, err := drain(d, t.TempDir(), nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("a download of a file that was written to: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/search"
@@ -109,6 +110,10 @@ func TestViewWritesNothing(t *testing.T) {
 // TestEditWaitsForSync: a running sync is waited for, but not for ever; one that
 // ends lets the edit in, and its rows are then part of the next sync.
 func TestEditWaitsForSync(t *testing.T) {
+	synctest.Test(t, testEditWaitsForSync)
+}
+
+func testEditWaitsForSync(t *testing.T) {
 	r := newRig(t, Options{EditWait: 50 * time.Millisecond})
 	r.seed(testUser)
 	r.start(0, false)
@@ -124,9 +129,14 @@ func TestEditWaitsForSync(t *testing.T) {
 		t.Errorf("got %v, want the end of the context", err)
 	}
 	r.s.o.EditWait = time.Minute
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() { done <- r.s.Edit(context.Background(), testUser, addTo("Basic")) }()
-	time.Sleep(2 * editPoll)
+	synctest.Wait() // it waits
+	select {
+	case err := <-done:
+		t.Fatalf("did not wait: %v", err)
+	default:
+	}
 	r.finish()
 	if err := <-done; err != nil {
 		t.Fatal(err)

@@ -137,8 +137,17 @@ func (h *handle) commit() error {
 	return err
 }
 
+// rollback ends the transaction. That SQLite has done so by itself, as it does
+// when the disk is full, is no error: then there is none, and one can begin.
 func (h *handle) rollback() error {
 	_, err := h.exec(`ROLLBACK`)
+	if err == nil {
+		return nil
+	}
+	if _, berr := h.exec(`BEGIN`); berr != nil {
+		return err
+	}
+	_, err = h.exec(`ROLLBACK`)
 	return err
 }
 

@@ -5,11 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/sqlite"
@@ -289,6 +291,10 @@ func TestOpenCollectionsAreBounded(t *testing.T) {
 }
 
 func TestCloseWhileRequestsWait(t *testing.T) {
+	synctest.Test(t, testCloseWhileRequestsWait)
+}
+
+func testCloseWhileRequestsWait(t *testing.T) {
 	r := newRig(t, Options{})
 	r.seed(testUser)
 	r.start(0, true)
@@ -309,11 +315,12 @@ func TestCloseWhileRequestsWait(t *testing.T) {
 	} {
 		wg.Go(func() { errs <- f() })
 	}
-	time.Sleep(30 * time.Millisecond)
+	synctest.Wait() // all of them wait for the lock
 	closed := make(chan error)
 	go func() { closed <- r.s.Close() }()
-	for !r.s.isClosed() {
-		time.Sleep(time.Millisecond)
+	synctest.Wait() // and so does Close
+	if !r.s.isClosed() || len(errs) > 0 {
+		t.Errorf("closed %v, %d requests have ended", r.s.isClosed(), len(errs))
 	}
 	u.unlock()
 	if err := <-closed; err != nil {
@@ -496,5 +503,46 @@ func TestUserNames(t *testing.T) {
 		if _, err := s.Meta(t.Context(), name); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
+	}
+}
+
+// TestFullInTheMiddle: SQLite ends a transaction by itself when there is no room
+// for it. That is the client's failed sync, and nothing more.
+func TestFullInTheMiddle(t *testing.T) {
+	var log strings.Builder
+	r := newRig(t, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	r.seed(testUser, setUSN10, sqlCard(1, 3, 100))
+	before := r.dump(testUser)
+	r.start(0, true)
+	h := r.s.users[testUser].col
+	pragma := func(q string) {
+		t.Helper()
+		if _, err := h.conn.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pragma(`PRAGMA max_page_count = 1`) // no more than it has
+	err := r.s.ApplyChunk(t.Context(), testUser, "k", Chunk{Cards: []Card{{ID: 2}, {ID: 3, Data: strings.Repeat("x", 1<<20)}}})
+	if !NoSpace(err) {
+		t.Fatalf("got %v, want no space", err)
+	}
+	r.wantConflicts("no room", "k")
+	if u := r.s.users[testUser]; u.col != h {
+		t.Error("the collection was closed")
+	}
+	pragma(`PRAGMA max_page_count = 1000000`)
+	err = r.s.Edit(t.Context(), testUser, func(tx *Txn) error {
+		pragma(`PRAGMA max_page_count = 1`)
+		return tx.SetConfig("long", strings.Repeat("x", 1<<20))
+	})
+	if !NoSpace(err) {
+		t.Fatalf("got %v, want no space", err)
+	}
+	pragma(`PRAGMA max_page_count = 1000000`)
+	wantDump(t, "no room", r.dump(testUser), before)
+	r.start(0, true)
+	r.finish()
+	if log.Len() > 0 {
+		t.Errorf("logged: %s", &log)
 	}
 }

@@ -125,7 +125,7 @@ var table = []key{
 	{
 		name: "max_request_mb", group: groupLimits, def: "100", unit: "MiB", ex: "50",
 		field: func(c *Config) any { return &c.MaxRequestMB }, check: between(1, 2000),
-		doc: `Largest body, unpacked, of every other request of a collection sync. It is held in memory while it is read.`,
+		doc: `Largest body, unpacked, of every other request of a collection sync. Rows are stored as they are read; a single text in them may have 10 MiB, and all other messages 24 MiB.`,
 	},
 	{
 		name: "max_media_file_mb", group: groupLimits, def: "100", unit: "MiB", ex: "250",

@@ -12,10 +12,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -387,35 +389,42 @@ func TestPowerLoss(t *testing.T) {
 	}
 }
 
-// TestFlush waits for what has been written to be synced, and finds that the
-// journal is dropped then.
+// TestFlush: what has been written is synced after a while, and the journal is
+// dropped then.
 func TestFlush(t *testing.T) {
-	s, root := newStore(t, media.Options{SyncDelay: 10 * time.Millisecond})
-	done := make(chan string, 100)
-	s.SetHook(func(step string) error {
-		if strings.HasPrefix(step, "sync") {
-			done <- step
-		}
-		return nil
-	})
-	mustApply(t, s, entry{"a", "a"}, entry{"b", "b"})
-	for _, want := range []string{"sync file", "sync file", "sync folder"} {
-		select {
-		case got := <-done:
-			if got != want {
-				t.Error(got)
+	synctest.Test(t, func(t *testing.T) {
+		const delay = time.Second
+		s, root := newStore(t, media.Options{SyncDelay: delay})
+		var steps []string
+		s.SetHook(func(step string) error {
+			if strings.HasPrefix(step, "sync") {
+				steps = append(steps, step)
 			}
-		case <-time.After(10 * time.Second):
-			t.Fatal("not synced")
+			return nil
+		})
+		mustApply(t, s, entry{"a", "a"}, entry{"b", "b"})
+		time.Sleep(delay - 1)
+		synctest.Wait()
+		if len(steps) > 0 {
+			t.Errorf("too early: %q", steps)
 		}
-	}
-	time.Sleep(50 * time.Millisecond)
-	mustApply(t, s, entry{"c", "c"})
-	if err := s.Evict(user); err != nil {
-		t.Fatal(err)
-	}
-	db := filepath.Join(root, user, "collection.media.server.db")
-	if got := query(t, db, `SELECT count(*) || (SELECT boot FROM ankisyncd_meta) FROM ankisyncd_journal`); got != "0" {
-		t.Error(got)
-	}
+		time.Sleep(1)
+		synctest.Wait()
+		if want := []string{"sync file", "sync file", "sync folder"}; !slices.Equal(steps, want) {
+			t.Errorf("%q, want %q", steps, want)
+		}
+		db := filepath.Join(root, user, "collection.media.server.db")
+		mustApply(t, s, entry{"c", "c"})
+		copied := t.TempDir() // the store has its own locked
+		copyTree(t, root, copied)
+		if got := query(t, filepath.Join(copied, user, filepath.Base(db)), `SELECT count(*) FROM ankisyncd_journal`); got != "1" {
+			t.Errorf("%s rows in the journal, want that of the last zip", got)
+		}
+		if err := s.Evict(user); err != nil {
+			t.Fatal(err)
+		}
+		if got := query(t, db, `SELECT count(*) || (SELECT boot FROM ankisyncd_meta) FROM ankisyncd_journal`); got != "0" {
+			t.Error(got)
+		}
+	})
 }

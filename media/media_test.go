@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -460,8 +461,11 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-func TestBounds(t *testing.T) {
-	s, _ := newStore(t, media.Options{MaxOpen: 3, IdleTimeout: 50 * time.Millisecond})
+func TestBounds(t *testing.T) { synctest.Test(t, testBounds) }
+
+func testBounds(t *testing.T) {
+	const idle = time.Minute
+	s, _ := newStore(t, media.Options{MaxOpen: 3, IdleTimeout: idle})
 	raw := makeZip(t, zip.Store, entry{"a", "a"})
 	for i := range 8 {
 		u := fmt.Sprint("user", i)
@@ -472,7 +476,16 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%d open", s.OpenCount())
 		}
 	}
-	eventually(t, "none stays open", func() bool { return s.OpenCount() == 0 })
+	time.Sleep(idle - 1)
+	synctest.Wait()
+	if n := s.OpenCount(); n != 3 {
+		t.Errorf("%d open before their time", n)
+	}
+	time.Sleep(idle)
+	synctest.Wait()
+	if n := s.OpenCount(); n != 0 {
+		t.Errorf("%d stay open", n)
+	}
 	for i := range 8 {
 		if usn, err := s.LastUSN(ctx, fmt.Sprint("user", i)); usn != 1 || err != nil {
 			t.Error(usn, err)

@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ankisyncd/ankisyncd/media"
 	"github.com/ankisyncd/ankisyncd/sqlite"
@@ -275,14 +274,3 @@ func (*noTest) Helper()           {}
 func (*noTest) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
 
 func (*noTest) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-
-// eventually polls for what another goroutine or process brings about; for
-// nothing else, and never longer than 10 s.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}

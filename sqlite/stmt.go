@@ -85,6 +85,7 @@ func (s *Stmt) Exec(ctx context.Context, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer clear(values) // a statement is kept for long, and must not hold on to a long text
 	r, err := s.exec.ExecContext(ctx, values)
 	if err != nil {
 		return 0, err
@@ -99,6 +100,7 @@ func (s *Stmt) Query(ctx context.Context, f func(scan func(dest ...any) error) e
 	if err != nil {
 		return err
 	}
+	defer clear(values)
 	rows, err := s.qry.QueryContext(ctx, values)
 	if err != nil {
 		return err

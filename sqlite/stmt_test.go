@@ -39,6 +39,11 @@ func TestStmt(t *testing.T) {
 			t.Fatalf("insert: %d, %v", n, err)
 		}
 	}
+	for i, a := range insert.args[:cap(insert.args)] {
+		if a.Value != nil {
+			t.Errorf("argument %d is held after the statement: %v", i, a.Value)
+		}
+	}
 	if _, err := insert.Exec(ctx, struct{}{}, "", nil, nil, nil, nil); err == nil {
 		t.Error("a struct was taken for a value")
 	}

@@ -1,11 +1,14 @@
 package sync
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 )
@@ -25,13 +28,12 @@ func TestChunkRoundTrip(t *testing.T) {
 	if !json.Valid(b) {
 		t.Fatalf("no JSON: %s", b)
 	}
-	s := &scanner{b: b}
-	got, err := parseChunk(s)
-	if err != nil {
+	var got rowBatch
+	if err := parseChunk(&scanner{b: b}, &got); err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(got, sampleChunk) {
-		t.Errorf("got %+v\nwant %+v", got, sampleChunk)
+	if !reflect.DeepEqual(got.Chunk, sampleChunk) {
+		t.Errorf("got %+v\nwant %+v", got.Chunk, sampleChunk)
 	}
 }
 
@@ -69,7 +71,7 @@ func TestRows(t *testing.T) {
 		{"deep nesting", `{"x":` + strings.Repeat("[", 100000), false},
 	} {
 		s := &scanner{b: []byte(c.in)}
-		_, err := parseChunk(s)
+		err := parseChunk(s, &rowBatch{})
 		if err == nil {
 			err = s.end()
 		}
@@ -84,9 +86,20 @@ func TestNumber(t *testing.T) {
 		"0": 0, "-0": 0, "7": 7, "-12": -12, "1.9": 1, "-1.9": -1, "1e3": 1000, "9223372036854775807": math.MaxInt64,
 		"-9223372036854775808": math.MinInt64, "1700000000000": 1700000000000,
 	} {
-		s := &scanner{b: []byte(in)}
-		if got, err := s.number(); err != nil || got != want || s.end() != nil {
-			t.Errorf("%s: got %d, %v", in, got, err)
+		for _, s := range []*scanner{{b: []byte(in)}, newScanner(iotest.OneByteReader(strings.NewReader(in)))} {
+			if got, err := s.number(); err != nil || got != want || s.end() != nil {
+				t.Errorf("%s: got %d, %v", in, got, err)
+			}
+		}
+		s := newScanner(iotest.OneByteReader(strings.NewReader(in)))
+		if err := s.skip(0); err != nil || s.end() != nil {
+			t.Errorf("skip %s: %v", in, err)
+		}
+	}
+	for _, in := range []string{"", "-", ".5", "1.", "1e", "1e+", "00", "+1", "NaN", "1-2"} {
+		s := newScanner(strings.NewReader(in))
+		if err := s.skip(0); err == nil && s.end() == nil {
+			t.Errorf("skip %q: no error", in)
 		}
 	}
 	for _, in := range []string{"", "-", ".5", "1.", "1e", "00", "+1", "1e400", "NaN", "1-2"} {
@@ -97,6 +110,9 @@ func TestNumber(t *testing.T) {
 	}
 }
 
+// longNumber is what a stream refuses as a number, however it would round.
+var longNumber = regexp.MustCompile(`[0-9.eE+-]{64}`)
+
 // FuzzApplyChunk: what is accepted is JSON, and encoding it again and reading
 // that gives the same rows.
 func FuzzApplyChunk(f *testing.F) {
@@ -105,6 +121,27 @@ func FuzzApplyChunk(f *testing.F) {
 	f.Add([]byte(`{"chunk":{"done":true},"x":[[[{}]]]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := parseApplyChunk(b)
+		// The same as a stream, handed on in batches.
+		var streamed collection.Chunk
+		serr := readApplyChunk(newScanner(iotest.OneByteReader(bytes.NewReader(b))), &rowBatch{handOn: func(part collection.Chunk) error {
+			streamed.Revlog = append(streamed.Revlog, part.Revlog...)
+			streamed.Cards = append(streamed.Cards, part.Cards...)
+			streamed.Notes = append(streamed.Notes, part.Notes...)
+			streamed.Done = part.Done
+			return nil
+		}})
+		if (err == nil) != (serr == nil) && !longNumber.Match(b) {
+			t.Fatalf("whole %v, streamed %v: %q", err, serr, b)
+		}
+		// Looking through it says whether it is JSON.
+		look := newScanner(iotest.OneByteReader(bytes.NewReader(b)))
+		lerr := look.skip(0)
+		if lerr == nil {
+			lerr = look.end()
+		}
+		if (lerr == nil) != json.Valid(b) && bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) < maxJSONDepth {
+			t.Fatalf("looked through: %v: %q", lerr, b)
+		}
 		if err != nil {
 			if len(c.Cards)+len(c.Notes)+len(c.Revlog) > 0 {
 				t.Fatal("rows along with an error")
@@ -114,22 +151,28 @@ func FuzzApplyChunk(f *testing.F) {
 		if !json.Valid(b) {
 			t.Fatalf("accepted what is no JSON: %q", b)
 		}
-		s := &scanner{b: appendChunk(nil, &c)}
-		again, err := parseChunk(s)
-		if err != nil {
+		var again rowBatch
+		if err := parseChunk(&scanner{b: appendChunk(nil, &c)}, &again); err != nil {
 			t.Fatalf("own encoding: %v", err)
 		}
+		if serr == nil && !reflect.DeepEqual(streamed, c) {
+			t.Fatalf("streamed %+v\nwhole %+v", streamed, c)
+		}
 		normal := func(c collection.Chunk) string { return string(appendChunk(nil, &c)) }
-		if normal(again) != normal(c) {
-			t.Fatalf("%s\n%s", normal(again), normal(c))
+		if normal(again.Chunk) != normal(c) {
+			t.Fatalf("%s\n%s", normal(again.Chunk), normal(c))
 		}
 	})
 }
 
-// FuzzString: a string comes back as encoding/json would read it.
+// FuzzString: a string comes back as encoding/json would read it, and so does
+// anything else that may stand between quotes.
 func FuzzString(f *testing.F) {
 	f.Add("plain")
 	f.Add("é\x00\xff\u2028\"\\\n")
+	f.Add(`\ud83d\ude00 \ud83d \ude00 \ud83dx \ud83d\n\u00e9\u00E9\/\b\f\t\r`)
+	f.Add(`\u12`)
+	f.Add("\\\"\\")
 	f.Fuzz(func(t *testing.T, in string) {
 		b := appendString(nil, in)
 		var std string
@@ -142,6 +185,26 @@ func FuzzString(f *testing.F) {
 		got, err := (&scanner{b: b}).str()
 		if err != nil || got != std {
 			t.Fatalf("got %q, %v; encoding/json %q", got, err, std)
+		}
+		quoted := []byte(`"` + in + `"`)
+		var want string
+		wantErr := json.Unmarshal(quoted, &want)
+		for name, s := range map[string]*scanner{"whole": {b: quoted}, "stream": newScanner(iotest.OneByteReader(bytes.NewReader(quoted)))} {
+			got, err := s.str()
+			if err == nil {
+				err = s.end()
+			}
+			if (err == nil) != (wantErr == nil) || err == nil && got != want {
+				t.Fatalf("%s: %q is %q, %v; encoding/json %q, %v", name, quoted, got, err, want, wantErr)
+			}
+		}
+		s := newScanner(bytes.NewReader(quoted))
+		err = s.skip(0)
+		if err == nil {
+			err = s.end()
+		}
+		if (err == nil) != (wantErr == nil) {
+			t.Fatalf("skip %q: %v; encoding/json %v", quoted, err, wantErr)
 		}
 	})
 }

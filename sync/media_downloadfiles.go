@@ -12,7 +12,7 @@ type downloadFilesRequest struct {
 // downloadFiles sends files as a zip, as many of those asked for as fit
 // (docs/protocol.md §7).
 func (s *Server) downloadFiles(w *responder, c *call) error {
-	body, err := c.message()
+	body, _, err := c.head() // it is always small
 	if err != nil {
 		return err
 	}

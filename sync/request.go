@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -46,6 +44,9 @@ type call struct {
 
 	// payload is the decoded body, to be read once.
 	payload io.Reader
+	// again returns the decoded body from its beginning; nil if that is gone
+	// once it has been read.
+	again func() (io.Reader, error)
 	// noPayload: there was no data, which counts as "{}".
 	noPayload bool
 	closers   []func()
@@ -128,10 +129,11 @@ func (c *call) readHeader() error {
 	if err := c.authenticate(); err != nil {
 		return err
 	}
+	return c.readZstd(http.MaxBytesReader(nil, c.r.Body, c.wireLimit()))
+}
+
+func (c *call) readZstd(body io.Reader) error {
 	dec := decoders.Get().(*zstd.Decoder) //nolint:forcetypeassert // the pool holds nothing else
-	if err := dec.Reset(http.MaxBytesReader(nil, c.r.Body, c.wireLimit())); err != nil {
-		return bad("zstd body", err)
-	}
 	c.closers = append(c.closers, func() {
 		// Resetting lets go of the body. What has unpacked a file has a window
 		// of megabytes by now, and is dropped.
@@ -139,8 +141,32 @@ func (c *call) readHeader() error {
 			decoders.Put(dec)
 		}
 	})
-	c.payload = decodeErrors{dec}
-	return nil
+	if c.step.mayBeLarge() {
+		data, err := c.spool(body, "zstd body")
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, data.close)
+		c.again = func() (io.Reader, error) {
+			r, err := data.reader()
+			if err != nil {
+				return nil, err
+			}
+			return unzstd(dec, r)
+		}
+		c.payload, err = c.again()
+		return err
+	}
+	var err error
+	c.payload, err = unzstd(dec, body)
+	return err
+}
+
+func unzstd(dec *zstd.Decoder, r io.Reader) (io.Reader, error) {
+	if err := dec.Reset(r); err != nil {
+		return nil, bad("zstd body", err)
+	}
+	return decodeErrors{dec}, nil
 }
 
 // headerFields are what the header of a request says.
@@ -188,7 +214,7 @@ var decoders = sync.Pool{New: func() any {
 
 // maxZstdWindow bounds the memory of a decoder. Level 22 needs 128 MiB; clients
 // use the default level, which needs 2, and 8 is what every decoder must allow.
-const maxZstdWindow = 32 << 20
+const maxZstdWindow = 8 << 20
 
 // authenticate finds the session that the request's key stands for.
 func (c *call) authenticate() (err error) {
@@ -240,7 +266,7 @@ func (c *call) readForm() error {
 		if data != nil {
 			return badf("multipart form with two data parts")
 		}
-		if data, err = c.spool(p); err != nil {
+		if data, err = c.spool(p, "multipart form"); err != nil {
 			return err
 		}
 		c.closers = append(c.closers, data.close)
@@ -252,26 +278,24 @@ func (c *call) readForm() error {
 		c.noPayload = true
 		return nil
 	}
-	r, err := data.reader()
-	if err != nil {
-		return err
+	c.again = func() (io.Reader, error) {
+		r, err := data.reader()
+		if err != nil || !compressed {
+			return r, err
+		}
+		gz, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, bad("gzip data", err)
+		}
+		return decodeErrors{gz}, nil
 	}
-	if !compressed {
-		c.payload = r
-		return nil
-	}
-	gz, err := gzip.NewReader(r)
-	if err != nil {
-		return bad("gzip data", err)
-	}
-	c.payload = decodeErrors{gz}
-	return nil
+	c.payload, err = c.again()
+	return err
 }
 
 const (
 	formOverhead  = 64 << 10 // what surrounds the data part
 	maxFieldBytes = 4 << 10  // a field of a form
-	spoolInMemory = 256 << 10
 )
 
 func (c *call) formField(p *formPart, compressed *bool) error {
@@ -316,101 +340,6 @@ func (d decodeErrors) Read(p []byte) (int, error) {
 
 // errBadStream is what a decompressor says of a stream that is cut or damaged.
 var errBadStream = errors.New("bad stream")
-
-// message reads the whole payload, which is a JSON message.
-func (c *call) message() ([]byte, error) {
-	if c.noPayload {
-		return []byte("{}"), nil
-	}
-	limit := c.messageLimit()
-	var b bytes.Buffer
-	n, err := b.ReadFrom(io.LimitReader(c.payload, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if n > limit {
-		return nil, &statusError{http.StatusRequestEntityTooLarge, fmt.Sprintf("a message of more than %d bytes", limit), nil}
-	}
-	return b.Bytes(), nil
-}
-
-// spool keeps a data part until it is known whose it is: in memory while it is
-// small, then in an unnamed file.
-type spool struct {
-	mem     bytes.Buffer
-	file    *os.File
-	size    int64
-	counter *atomic.Int64
-	counted int64
-}
-
-func (c *call) spool(p io.Reader) (*spool, error) {
-	sp := &spool{counter: &c.s.spooling}
-	n, err := sp.mem.ReadFrom(io.LimitReader(p, spoolInMemory))
-	sp.size = n
-	if err != nil {
-		return nil, formError(err)
-	}
-	if n < spoolInMemory {
-		return sp, nil
-	}
-	if sp.file, err = os.CreateTemp(c.s.o.TempDir, ".ankisyncd-spool-*"); err != nil {
-		return nil, fmt.Errorf("spool: %w", err)
-	}
-	// Without its name the file goes with the process, whatever happens to it.
-	_ = os.Remove(sp.file.Name())
-	if err := sp.fill(p, 2*c.s.o.MaxUploadBytes); err != nil {
-		sp.close()
-		return nil, err
-	}
-	return sp, nil
-}
-
-// fill copies the rest of p to the file. The sum of what all requests have
-// spooled is bounded: their senders are not known yet.
-func (sp *spool) fill(p io.Reader, limit int64) error {
-	if _, err := sp.file.Write(sp.mem.Bytes()); err != nil {
-		return fmt.Errorf("spool: %w", err)
-	}
-	sp.mem = bytes.Buffer{}
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := p.Read(buf)
-		sp.size += int64(n)
-		sp.counted += int64(n)
-		if sp.counter.Add(int64(n)) > limit {
-			return &statusError{http.StatusServiceUnavailable, "too much is being uploaded at once", nil}
-		}
-		if _, werr := sp.file.Write(buf[:n]); werr != nil {
-			return fmt.Errorf("spool: %w", werr)
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return formError(err)
-		}
-	}
-}
-
-func (sp *spool) reader() (io.Reader, error) {
-	if sp.file == nil {
-		return bytes.NewReader(sp.mem.Bytes()), nil
-	}
-	if _, err := sp.file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return sp.file, nil
-}
-
-func (sp *spool) close() {
-	sp.counter.Add(-sp.counted)
-	sp.counted = 0
-	if sp.file != nil {
-		_ = sp.file.Close()
-		_ = os.Remove(sp.file.Name()) // where an open file could not be removed
-	}
-}
 
 // textIDClients remembers the syncs of clients that know notetype ids as text
 // (docs/protocol.md §10): only meta tells the version, and the session key that
@@ -471,12 +400,14 @@ func formBoundary(contentType string) (string, error) {
 	return "", errNoBoundary
 }
 
-// formError is an error of reading a form: what the network did, or a fault of
-// the form.
-func formError(err error) error {
+func formError(err error) error { return bodyError("multipart form", err) }
+
+// bodyError is an error of reading a body: what the network did, or a fault of
+// what was sent.
+func bodyError(what string, err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
-	return bad("multipart form", err)
+	return bad(what, err)
 }

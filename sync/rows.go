@@ -82,37 +82,74 @@ func comma(b []byte, i int) []byte {
 	return b
 }
 
+// Rows of a large message are handed on in batches.
+const (
+	batchRows  = 250
+	batchBytes = 256 << 10 // of their text
+)
+
+// rowBatch is where rows go that are read. Without handOn it keeps all of them.
+type rowBatch struct {
+	collection.Chunk
+	rows, bytes int
+	handOn      func(collection.Chunk) error
+}
+
+// added counts a row with so many bytes of text, and hands on a full batch.
+func (b *rowBatch) added(text int) error {
+	b.rows++
+	b.bytes += text
+	if b.handOn == nil || b.rows < batchRows && b.bytes < batchBytes {
+		return nil
+	}
+	return b.rest()
+}
+
+// rest hands on what there is.
+func (b *rowBatch) rest() error {
+	chunk := b.Chunk
+	b.Chunk, b.rows, b.bytes = collection.Chunk{}, 0, 0
+	return b.handOn(chunk)
+}
+
 // parseChunk decodes the value of applyChunk's "chunk".
-func parseChunk(s *scanner) (collection.Chunk, error) {
-	var c collection.Chunk
-	err := s.object(func(key string) error {
+func parseChunk(s *scanner, to *rowBatch) error {
+	return s.object(func(key string) error {
 		switch key {
 		case "done":
 			var err error
-			c.Done, err = s.boolean()
+			to.Done, err = s.boolean()
 			return err
 		case "revlog":
 			return rows(s, func() error {
 				r, err := parseRevlog(s)
-				c.Revlog = append(c.Revlog, r)
-				return err
+				if err != nil {
+					return err
+				}
+				to.Revlog = append(to.Revlog, r)
+				return to.added(0)
 			})
 		case "cards":
 			return rows(s, func() error {
 				k, err := parseCard(s)
-				c.Cards = append(c.Cards, k)
-				return err
+				if err != nil {
+					return err
+				}
+				to.Cards = append(to.Cards, k)
+				return to.added(len(k.Data))
 			})
 		case "notes":
 			return rows(s, func() error {
 				n, err := parseNote(s)
-				c.Notes = append(c.Notes, n)
-				return err
+				if err != nil {
+					return err
+				}
+				to.Notes = append(to.Notes, n)
+				return to.added(len(n.GUID) + len(n.Tags) + len(n.Flds))
 			})
 		}
 		return s.skip(0)
 	})
-	return c, err
 }
 
 func rows(s *scanner, f func() error) error {

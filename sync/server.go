@@ -35,7 +35,8 @@ type Options struct {
 	// recognised below any prefix, and where misconfigured clients send them.
 	BaseURL, MediaURL string
 	// MaxMessageBytes limits a JSON message, before and after decompression;
-	// 0 means DefaultMaxMessageBytes.
+	// 0 means DefaultMaxMessageBytes. (One that cannot be taken piece by piece
+	// has a lower limit, maxWholeMessage.)
 	MaxMessageBytes int64
 	// MaxUploadBytes limits the body of an upload as it is sent; 0 means
 	// DefaultMaxUploadBytes. (What it unpacks to is limited by the store.)
@@ -80,7 +81,8 @@ type Server struct {
 	o        Options
 	steps    map[string]step
 	oldIDs   textIDClients
-	spooling atomic.Int64 // bytes spooled for senders not yet known
+	spooling atomic.Int64 // bytes in spools
+	memory   *budget      // what large messages may take, bytes
 	tidying  atomic.Bool  // memory is being given back
 }
 
@@ -113,7 +115,7 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o}
+	s := &Server{o: o, memory: newBudget(largeMemory)}
 	s.steps = s.table()
 	return s
 }
@@ -131,11 +133,18 @@ type step struct {
 	limit int64
 	// message handles a step whose request and answer are JSON.
 	message func(ctx context.Context, c *call, body []byte) (any, error)
+	// large handles a message that is not small, as a stream; where it is nil
+	// message gets the whole of it.
+	large func(ctx context.Context, c *call, body *scanner) (any, error)
 	// stream handles the others.
 	stream func(w *responder, c *call) error
 }
 
-// Messages that say little are small.
+// mayBeLarge reports whether the step's messages may be more than small.
+func (st *step) mayBeLarge() bool { return st.message != nil && st.limit == 0 }
+
+// smallMessage limits the messages that say little, in decoded bytes; nobody
+// counts what those take.
 const smallMessage = 1 << 20
 
 func (s *Server) table() map[string]step {
@@ -146,7 +155,7 @@ func (s *Server) table() map[string]step {
 		{name: "applyGraves", message: s.applyGraves},
 		{name: "applyChanges", message: s.applyChanges},
 		{name: "chunk", limit: smallMessage, message: s.chunk},
-		{name: "applyChunk", message: s.applyChunk},
+		{name: "applyChunk", message: s.applyChunk, large: s.applyLargeChunk},
 		{name: "sanityCheck2", limit: smallMessage, message: s.sanityCheck},
 		{name: "finish", limit: smallMessage, message: s.finish},
 		{name: "abort", limit: smallMessage, message: s.abort},
@@ -261,11 +270,7 @@ func (s *Server) serve(w *responder, c *call) (err error) {
 	if st.stream != nil {
 		return st.stream(w, c)
 	}
-	msg, err := c.message()
-	if err != nil {
-		return err
-	}
-	answer, err := st.message(c.r.Context(), c, msg)
+	answer, err := c.answer()
 	if err != nil {
 		return err
 	}

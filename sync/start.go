@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 )
@@ -31,21 +30,28 @@ func (g gravesMessage) graves() collection.Graves {
 // looseIDs are ids that may be written as text.
 type looseIDs []int64
 
-// UnmarshalJSON accepts [1, "2"] and null.
+// UnmarshalJSON accepts [1, "2"] and null. It makes nothing of each id but a
+// number: there may be a million of them.
 func (l *looseIDs) UnmarshalJSON(b []byte) error {
-	var raw []json.RawMessage
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return err
+	s := &scanner{b: b}
+	*l = looseIDs{}
+	if s.null() {
+		return nil
 	}
-	*l = make(looseIDs, 0, len(raw))
-	for _, r := range raw {
-		id, err := strconv.ParseInt(strings.Trim(string(r), `"`), 10, 64)
+	return s.array(func(int) error {
+		if s.peek() != '"' {
+			id, err := s.number()
+			*l = append(*l, id)
+			return err
+		}
+		text, err := s.str()
 		if err != nil {
 			return err
 		}
+		id, err := strconv.ParseInt(text, 10, 64)
 		*l = append(*l, id)
-	}
-	return nil
+		return err
+	})
 }
 
 // start begins a sync (docs/protocol.md §6.2) and takes over from any other
