@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Conn is a connection with its statements kept prepared, for a database that
@@ -78,13 +77,17 @@ func (c *Conn) Commit() error {
 	return err
 }
 
-// Rollback rolls back what Begin began. That SQLite has done so on its own, for
-// want of space or memory, is no error.
+// Rollback rolls back what Begin began. That SQLite has done so by itself, as it
+// does when the disk is full, is no error: then one can begin.
 func (c *Conn) Rollback() error {
 	_, err := c.Run(`ROLLBACK`)
-	if err != nil && strings.Contains(err.Error(), "no transaction is active") {
+	if err == nil {
 		return nil
 	}
+	if _, berr := c.Run(`BEGIN`); berr != nil {
+		return err
+	}
+	_, err = c.Run(`ROLLBACK`)
 	return err
 }
 
