@@ -22,7 +22,7 @@ var rooms = map[string][]string{
 	// wiring
 	".": {
 		"api", "auth", "collection", "config", "media", "rendering", "scheduling", "search", "sync",
-		"github.com/urfave/cli/v2", "github.com/prometheus/client_golang", "golang.org/x/term", "net/http",
+		"github.com/urfave/cli/v2", "github.com/VictoriaMetrics/metrics", "golang.org/x/term", "net/http",
 	},
 
 	// front rooms: HTTP, no SQL; peers that never import one another

@@ -64,31 +64,45 @@ func (l *lockedWriter) write(b []byte) error {
 // Enabled implements slog.Handler.
 func (h *originalHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
 
+// lines are buffers for lines of the log. Each request writes one.
+var lines = sync.Pool{New: func() any { return new(line) }}
+
+type line struct{ b, attrs []byte }
+
+// maxKeptLine is the largest buffer that is kept, in bytes.
+const maxKeptLine = 4 << 10
+
 // Handle implements slog.Handler.
 func (h *originalHandler) Handle(_ context.Context, r slog.Record) error {
-	var b bytes.Buffer
+	l := lines.Get().(*line) //nolint:forcetypeassert // the pool holds nothing else
+	defer func() {
+		if cap(l.b) <= maxKeptLine && cap(l.attrs) <= maxKeptLine {
+			lines.Put(l)
+		}
+	}()
 	t := r.Time
 	if t.IsZero() {
 		t = time.Now()
 	}
-	name, attrs := h.name, bytes.Clone(h.attrs)
+	name := h.name
+	l.attrs = append(l.attrs[:0], h.attrs...)
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == loggerKey && h.group == "" {
 			name = "ankisyncd." + a.Value.String()
 			return true
 		}
-		attrs = appendAttr(attrs, h.group, a)
+		l.attrs = appendAttr(l.attrs, h.group, a)
 		return true
 	})
-	b.WriteString(t.Format("[2006-01-02 15:04:05,000]:"))
-	b.WriteString(levelName(r.Level))
-	b.WriteByte(':')
-	b.WriteString(escapeLine(name))
-	b.WriteByte(':')
-	b.WriteString(escapeLine(r.Message))
-	b.Write(attrs)
-	b.WriteByte('\n')
-	return h.out.write(b.Bytes())
+	b := t.AppendFormat(l.b[:0], "[2006-01-02 15:04:05,000]:")
+	b = append(b, levelName(r.Level)...)
+	b = append(b, ':')
+	b = append(b, escapeLine(name)...)
+	b = append(b, ':')
+	b = append(b, escapeLine(r.Message)...)
+	b = append(b, l.attrs...)
+	l.b = append(b, '\n')
+	return h.out.write(l.b)
 }
 
 // WithAttrs implements slog.Handler.
@@ -142,13 +156,30 @@ func appendAttr(b []byte, group string, a slog.Attr) []byte {
 		return b
 	}
 	b = append(b, ' ')
-	b = append(b, escapeLine(group+a.Key)...)
+	if group == "" {
+		b = append(b, escapeLine(a.Key)...)
+	} else {
+		b = append(b, escapeLine(group+a.Key)...)
+	}
 	b = append(b, '=')
+	if v.Kind() == slog.KindInt64 {
+		return strconv.AppendInt(b, v.Int64(), 10)
+	}
 	text := v.String()
-	if text == "" || strings.ContainsFunc(text, needsQuote) {
+	if text == "" || !plain(text) && strings.ContainsFunc(text, needsQuote) {
 		return strconv.AppendQuote(b, text)
 	}
 	return append(b, text...)
+}
+
+// plain is true of most words: printing ASCII, without what needs quotes.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '=' {
+			return false
+		}
+	}
+	return true
 }
 
 func needsQuote(r rune) bool {
@@ -157,7 +188,7 @@ func needsQuote(r rune) bool {
 
 // escapeLine escapes what would break or disguise a line.
 func escapeLine(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if plain(s) || !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return s
 	}
 	q := strconv.Quote(s)

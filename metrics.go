@@ -5,25 +5,21 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	vm "github.com/VictoriaMetrics/metrics"
 
 	"github.com/ankisyncd/ankisyncd/config"
 	ankisync "github.com/ankisyncd/ankisyncd/sync"
 )
 
 // metrics are the numbers that /metrics shows. A nil *metrics takes none.
+//
+// Of the libraries that speak Prometheus's format this is the small one:
+// Prometheus's own, with protobuf, would be an eighth of the program.
 type metrics struct {
-	registry *prometheus.Registry
-	clients  clientLabels
-	requests *prometheus.CounterVec
-	syncs    *prometheus.CounterVec
-	logins   *prometheus.CounterVec
-	bytes    *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	size     *prometheus.HistogramVec
+	set     *vm.Set
+	clients clientLabels
 }
 
 // openMetrics makes the metrics, if they are wanted.
@@ -34,53 +30,61 @@ func openMetrics(cfg *config.Config) (*metrics, error) {
 	return newMetrics(), nil
 }
 
+// The names of the metrics, and what they say (docs/configuration.md).
+const (
+	requestsTotal   = "ankisyncd_requests_total"           // by step of the protocol (empty: none of ours), status code and client
+	syncsTotal      = "ankisyncd_syncs_total"              // that ended, by kind (normal, upload, download, media), result (ok, refused, error) and client
+	loginsTotal     = "ankisyncd_logins_total"             // by result: success, failure, throttled
+	bodyBytesTotal  = "ankisyncd_body_bytes_total"         // on the wire, by step and direction
+	requestDuration = "ankisyncd_request_duration_seconds" // from the head of a request to the end of its answer, by step
+	bodyBytes       = "ankisyncd_body_bytes"               // size of each body on the wire, by direction
+	openCollections = "ankisyncd_open_collections"
+	usersTotal      = "ankisyncd_users" // who can log in
+	buildInfo       = "ankisyncd_build_info"
+)
+
 func newMetrics() *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ankisyncd_requests_total", Help: "Requests by step of the protocol (empty: none of ours), status code and client.",
-		}, []string{"step", "code", "client"}),
-		syncs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ankisyncd_syncs_total", Help: "Syncs that ended, by kind (normal, upload, download, media), result (ok, refused, error) and client.",
-		}, []string{"kind", "result", "client"}),
-		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ankisyncd_logins_total", Help: "Logins by result: success, failure, throttled.",
-		}, []string{"result"}),
-		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ankisyncd_body_bytes_total", Help: "Bytes of bodies on the wire, by step and direction.",
-		}, []string{"step", "direction"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ankisyncd_request_duration_seconds", Help: "Time from the head of a request to the end of its answer, by step.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
-		}, []string{"step"}),
-		size: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ankisyncd_body_bytes", Help: "Size of bodies on the wire, by direction.",
-			Buckets: prometheus.ExponentialBuckets(256, 4, 12), // to 1 GiB
-		}, []string{"direction"}),
-	}
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ankisyncd_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": programVersion(), "goversion": runtime.Version()},
-	})
-	build.Set(1)
-	m.registry.MustRegister(m.requests, m.syncs, m.logins, m.bytes, m.duration, m.size, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	vm.ExposeMetadata(true)
+	m := &metrics{set: vm.NewSet()}
+	m.set.NewGauge(labelled(buildInfo, "goversion", runtime.Version(), "version", programVersion()), func() float64 { return 1 })
 	for _, result := range []string{"success", "failure", "throttled"} {
-		m.logins.WithLabelValues(result) // there from the start, so that a first failure is a change
+		m.count(0, loginsTotal, "result", result) // there from the start, so that a first failure is a change
 	}
 	return m
 }
 
+var labelEscaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+
+// labelled writes a metric's name with its labels: pairs of name and value.
+func labelled(name string, pairs ...string) string {
+	var b strings.Builder
+	b.WriteString(name)
+	for i := 0; i < len(pairs); i += 2 {
+		b.WriteByte("{,"[min(i, 1)])
+		b.WriteString(pairs[i] + `="` + labelEscaper.Replace(strings.ToValidUTF8(pairs[i+1], "�")) + `"`)
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// count adds n to a counter.
+func (m *metrics) count(n int64, name string, pairs ...string) {
+	m.set.GetOrCreateCounter(labelled(name, pairs...)).AddInt64(n)
+}
+
+var durations = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+
+// bodySizes are the buckets for bodies: from 256 bytes, each four times the one
+// before, to 1 GiB.
+var bodySizes = vm.ExponentialBuckets(256, 4, 12)
+
 // watch adds what is looked up when it is asked for.
-func (m *metrics) watch(openCollections func() int, users func() int) {
+func (m *metrics) watch(open func() int, users func() int) {
 	if m == nil {
 		return
 	}
-	m.registry.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "ankisyncd_open_collections", Help: "Collections that are open."},
-			func() float64 { return float64(openCollections()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "ankisyncd_users", Help: "Users who can log in."},
-			func() float64 { return float64(users()) }),
-	)
+	m.set.NewGauge(openCollections, func() float64 { return float64(open()) })
+	m.set.NewGauge(usersTotal, func() float64 { return float64(users()) })
 }
 
 // observe is ankisync.Options.Observe.
@@ -89,15 +93,18 @@ func (m *metrics) observe(o ankisync.Observation) {
 		return
 	}
 	client := m.clients.label(o)
-	m.requests.WithLabelValues(o.Step, strconv.Itoa(o.Status), client).Inc()
+	m.count(1, requestsTotal, "client", client, "code", strconv.Itoa(o.Status), "step", o.Step)
 	if kind, result := syncOf(o); kind != "" {
-		m.syncs.WithLabelValues(kind, result, client).Inc()
+		m.count(1, syncsTotal, "client", client, "kind", kind, "result", result)
 	}
-	m.duration.WithLabelValues(o.Step).Observe(o.Dur.Seconds())
-	m.bytes.WithLabelValues(o.Step, "in").Add(float64(o.In))
-	m.bytes.WithLabelValues(o.Step, "out").Add(float64(o.Out))
-	m.size.WithLabelValues("in").Observe(float64(o.In))
-	m.size.WithLabelValues("out").Observe(float64(o.Out))
+	m.set.GetOrCreatePrometheusHistogramExt(labelled(requestDuration, "step", o.Step), durations).Update(o.Dur.Seconds())
+	for _, d := range []struct {
+		direction string
+		n         int64
+	}{{"in", o.In}, {"out", o.Out}} {
+		m.count(d.n, bodyBytesTotal, "direction", d.direction, "step", o.Step)
+		m.set.GetOrCreatePrometheusHistogramExt(labelled(bodyBytes, "direction", d.direction), bodySizes).Update(float64(d.n))
+	}
 }
 
 // countLogins returns log with a counter of the logins that are told to it.
@@ -105,10 +112,15 @@ func (m *metrics) countLogins(log *slog.Logger) *slog.Logger {
 	if m == nil {
 		return log
 	}
-	return slog.New(loginCounter{log.Handler(), func(result string) { m.logins.WithLabelValues(result).Inc() }})
+	return slog.New(loginCounter{log.Handler(), func(result string) { m.count(1, loginsTotal, "result", result) }})
 }
 
 // handler is that of /metrics.
 func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		m.set.WritePrometheus(w)
+		vm.WriteProcessMetrics(w) // of the process and of Go
+		vm.WriteFDMetrics(w)
+	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -39,6 +40,7 @@ type deadlines struct {
 	rc          *http.ResponseController
 	stall       time.Duration
 	read, write time.Time // when they were last moved
+	ended       bool      // the body has been read to its end
 }
 
 // rearm is how much of stall may pass before a deadline is moved again: not
@@ -51,9 +53,10 @@ func (d *deadlines) clear() {
 }
 
 func (d *deadlines) end() {
-	now := time.Now()
-	_ = d.rc.SetReadDeadline(now.Add(d.stall))
-	_ = d.rc.SetWriteDeadline(now.Add(d.stall))
+	if !d.ended {
+		_ = d.rc.SetReadDeadline(time.Now().Add(d.stall))
+	}
+	d.beforeWrite()
 }
 
 func (d *deadlines) beforeRead() {
@@ -90,6 +93,7 @@ func (b *stallBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
 		b.d.noRead()
+		b.d.ended = errors.Is(err, io.EOF)
 	}
 	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 )
@@ -211,6 +212,8 @@ func (s *Store) hash(ctx context.Context, name, password string) (string, error)
 type slots struct {
 	free    chan struct{}
 	waiting atomic.Int32
+	tidying atomic.Bool
+	tidy    func() // gives memory back; nil means debug.FreeOSMemory
 }
 
 // maxWaiting logins queue for a slot; at 25 ms each that is some 10 s of work
@@ -232,7 +235,22 @@ func (s *slots) acquire(ctx context.Context) error {
 	}
 }
 
-func (s *slots) release() { <-s.free }
+// release ends a hash. One leaves megabytes of garbage, which a small server
+// would keep for long: when no other hash is under way they are given back.
+func (s *slots) release() {
+	<-s.free
+	if len(s.free) > 0 || s.waiting.Load() > 0 || !s.tidying.CompareAndSwap(false, true) {
+		return
+	}
+	tidy := s.tidy
+	if tidy == nil {
+		tidy = debug.FreeOSMemory
+	}
+	go func() {
+		defer s.tidying.Store(false)
+		tidy()
+	}()
+}
 
 // logLogin writes the lines that Login documents.
 func (s *Store) logLogin(ctx context.Context, name string, from netip.Addr, client string, err error) {

@@ -22,8 +22,7 @@ type handle struct {
 	file     os.FileInfo // of the file that is open
 	wal      os.FileInfo // of its WAL; nil if there is none
 	db       *sql.DB
-	conn     *sql.Conn
-	stmts    map[string]*sqlite.Stmt
+	conn     *sqlite.Conn
 	lastUsed time.Time
 	// counts are the committed row counts, nil until somebody needed them.
 	counts *Counts
@@ -45,7 +44,7 @@ func openHandle(ctx context.Context, path string) (*handle, error) {
 		}
 		return nil, err
 	}
-	conn, err := db.Conn(ctx)
+	conn, err := sqlite.NewConn(ctx, db)
 	if err != nil {
 		_ = db.Close()
 		return nil, err
@@ -54,7 +53,7 @@ func openHandle(ctx context.Context, path string) (*handle, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(), db.Close())
 	}
-	h := &handle{path: path, file: fi, db: db, conn: conn, stmts: map[string]*sqlite.Stmt{}}
+	h := &handle{path: path, file: fi, db: db, conn: conn}
 	if fi, err := os.Stat(path + "-wal"); err == nil {
 		h.wal = fi
 	}
@@ -63,50 +62,18 @@ func openHandle(ctx context.Context, path string) (*handle, error) {
 
 // close folds the WAL into the file and removes it, if it can: where no space
 // is left it stays, and is folded at the next chance.
-func (h *handle) close() error {
-	var errs []error
-	for _, st := range h.stmts {
-		errs = append(errs, st.Close())
-	}
-	errs = append(errs, h.conn.Close(), h.db.Close())
-	return errors.Join(errs...)
-}
+func (h *handle) close() error { return errors.Join(h.conn.Close(), h.db.Close()) }
 
-// stmt returns the prepared form of query, kept for the life of the handle.
-func (h *handle) stmt(query string) (*sqlite.Stmt, error) {
-	if st := h.stmts[query]; st != nil {
-		return st, nil
-	}
-	st, err := sqlite.Prepare(background, h.conn, query)
-	if err != nil {
-		return nil, fmt.Errorf("prepare: %w", err)
-	}
-	h.stmts[query] = st
-	return st, nil
-}
-
-// The statements of a step are not tied to the request's context: a step is
-// short, and a client that hangs up in the middle of it must not leave a
-// question about what was done. (A context that can end would also cost a
-// goroutine for every statement.)
+// background is for statements that are not tied to a request's context, as
+// those of h.conn are not.
 var background = context.Background()
 
 // exec runs a statement and returns the number of rows it changed.
-func (h *handle) exec(query string, args ...any) (int64, error) {
-	st, err := h.stmt(query)
-	if err != nil {
-		return 0, err
-	}
-	return st.Exec(background, args...)
-}
+func (h *handle) exec(query string, args ...any) (int64, error) { return h.conn.Run(query, args...) }
 
 // query runs f for every row. f may run other statements, but not this one.
 func (h *handle) query(f func(scan func(dest ...any) error) error, query string, args ...any) error {
-	st, err := h.stmt(query)
-	if err != nil {
-		return err
-	}
-	return st.Query(background, f, args...)
+	return h.conn.Each(f, query, args...)
 }
 
 // row scans the one row of query; sql.ErrNoRows if there is none.
@@ -125,31 +92,16 @@ func (h *handle) row(query string, args []any, dest ...any) error {
 	return err
 }
 
-func (h *handle) begin() error {
-	_, err := h.exec(`BEGIN IMMEDIATE`)
-	return err
-}
+func (h *handle) begin() error { return h.conn.Begin() }
 
 func (h *handle) commit() error {
 	at("before commit")
-	_, err := h.exec(`COMMIT`)
+	err := h.conn.Commit()
 	at("after commit")
 	return err
 }
 
-// rollback ends the transaction. That SQLite has done so by itself, as it does
-// when the disk is full, is no error: then there is none, and one can begin.
-func (h *handle) rollback() error {
-	_, err := h.exec(`ROLLBACK`)
-	if err == nil {
-		return nil
-	}
-	if _, berr := h.exec(`BEGIN`); berr != nil {
-		return err
-	}
-	_, err = h.exec(`ROLLBACK`)
-	return err
-}
+func (h *handle) rollback() error { return h.conn.Rollback() }
 
 // checkpoint folds the whole WAL into the file. It must not be called inside a
 // transaction or while the file is pinned.
@@ -241,12 +193,12 @@ func (s *Store) openStored(ctx context.Context, u *user) (*handle, error) {
 			return nil, err
 		}
 	}
-	if err := ensureIndexes(ctx, h.conn); err != nil {
+	if err := ensureIndexes(ctx, h.conn.Conn); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	// What another server left marked as unsent (the REST API of the first one
 	// did) goes to every device.
-	if err := settleUSNs(ctx, h.conn, 0); err != nil {
+	if err := settleUSNs(ctx, h.conn.Conn, 0); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil

@@ -15,30 +15,19 @@ type cachedMeta struct {
 }
 
 // identity tells whether a collection's files are still those that were read.
-// A file's own name does not count: os.SameFile compares device and inode.
 type identity struct {
-	main, wal os.FileInfo // nil: does not exist
+	main, wal fileState
 }
 
 func fileIdentity(path string) identity {
-	var id identity
-	if fi, err := os.Stat(path); err == nil {
-		id.main = fi
-	}
-	if fi, err := os.Stat(path + "-wal"); err == nil && fi.Size() > 0 {
-		id.wal = fi
+	id := identity{main: stateOf(path)}
+	if wal := stateOf(path + "-wal"); wal.size > 0 {
+		id.wal = wal
 	}
 	return id
 }
 
-func (a identity) equal(b identity) bool { return sameFile(a.main, b.main) && sameFile(a.wal, b.wal) }
-
-func sameFile(a, b os.FileInfo) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
-	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
-}
+func (a identity) equal(b identity) bool { return a.main.same(b.main) && a.wal.same(b.wal) }
 
 // Meta returns the committed state of a user's collection (docs/protocol.md
 // §6.1). It does not disturb a running sync, and while nothing was written it

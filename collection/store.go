@@ -92,6 +92,7 @@ type Store struct {
 type user struct {
 	name string
 	dir  string
+	file string // the collection, in dir
 
 	// sem is the user's lock (a channel, so that waiting can be given up).
 	// It guards the fields below it.
@@ -138,19 +139,22 @@ func (s *Store) UserDir(name string) (string, error) {
 }
 
 func (s *Store) user(name string) (*user, error) {
-	dir, err := s.UserDir(name)
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, ErrClosed
-	}
 	u := s.users[name]
 	if u == nil {
-		u = &user{name: name, dir: dir, sem: make(chan struct{}, 1)}
+		dir, err := s.UserDir(name)
+		if err != nil {
+			return nil, err
+		}
+		if s.closed {
+			return nil, ErrClosed
+		}
+		u = &user{name: name, dir: dir, file: filepath.Join(dir, FileName), sem: make(chan struct{}, 1)}
 		s.users[name] = u
+	}
+	if s.closed {
+		return nil, ErrClosed
 	}
 	return u, nil
 }
@@ -181,7 +185,7 @@ func (u *user) tryLock() bool {
 
 func (u *user) unlock() { <-u.sem }
 
-func (u *user) path() string { return filepath.Join(u.dir, FileName) }
+func (u *user) path() string { return u.file }
 
 // withUser runs f under the user's lock.
 func (s *Store) withUser(ctx context.Context, name string, f func(u *user) error) error {

@@ -2,11 +2,10 @@ package media
 
 import (
 	"context"
-	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/ankisyncd/ankisyncd/sqlite"
 )
@@ -55,12 +54,11 @@ func (s *Store) Put(ctx context.Context, user, name string, content io.Reader) (
 		return 0, err
 	}
 	spent := false
-	return s.apply(ctx, user, func(g *stager, old map[string]*row) error {
+	return s.apply(ctx, user, func(g *stager, _ map[string]*row) error {
 		if spent {
 			return errRestage
 		}
-		spent = true
-		clear(old)                     // keep the content in any case: it cannot be read again
+		spent, g.keepAll = true, true  // it cannot be read again
 		buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
 		defer buffers.Put(buf)
 		return g.write(name, func(w io.Writer) error {
@@ -109,35 +107,29 @@ func (s *Store) apply(ctx context.Context, user string, fill func(*stager, map[s
 }
 
 func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[string]*row) error, names []string, keepAll bool) (usn int64, err error) {
-	var root, staging *os.Root
 	var opened *handle
+	var d *dirs
+	var writes int64
 	old := map[string]*row{}
 	err = s.locked(ctx, e, true, func(h *handle) error {
 		if err := h.openStaging(); err != nil {
 			return err
 		}
-		// An own handle on the folder: the database's may be closed meanwhile.
-		opened = h
+		opened, d, writes = h, h.dirs.hold(), h.writes
+		if keepAll {
+			return nil
+		}
 		var err error
-		if root, err = h.root.OpenRoot("."); err != nil {
-			return err
-		}
-		if staging, err = root.OpenRoot(stagingDir); err != nil || keepAll {
-			return err
-		}
-		old, err = h.rows(ctx, names)
+		old, err = h.rows(names)
 		return err
 	})
-	if root != nil {
-		defer root.Close()
-	}
-	if staging != nil {
-		defer staging.Close()
+	if d != nil {
+		defer d.release() //nolint:errcheck // nothing was written through it
 	}
 	if err != nil {
 		return 0, err
 	}
-	g := newStager(s, root, staging)
+	g := newStager(s, d)
 	keep := false
 	defer func() {
 		if !keep {
@@ -150,14 +142,20 @@ func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[
 	if err := g.flush(old); err != nil {
 		return 0, err
 	}
-	err = s.locked(ctx, e, true, func(h *handle) error {
-		if h != opened {
+	err = s.lockedSoon(ctx, e, func(h *handle) error {
+		if h != opened || h.dirs != d {
 			return errRestage // opening it has emptied the staging folder
+		}
+		if keepAll || h.writes != writes {
+			var err error
+			if old, err = h.rows(names); err != nil {
+				return err
+			}
 		}
 		var err error
 		// After a commit that may or may not have happened, the files must
 		// stay: opening the database again decides.
-		keep, err = h.commit(ctx, g)
+		keep, err = h.commit(g, old)
 		usn = h.last
 		return err
 	})
@@ -165,39 +163,33 @@ func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[
 }
 
 // rows reads what the database knows of some names.
-func (h *handle) rows(ctx context.Context, names []string) (map[string]*row, error) {
-	conn, err := h.db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	st, err := sqlite.Prepare(ctx, conn, selectRow)
-	if err != nil {
-		return nil, err
-	}
-	defer st.Close() //nolint:errcheck // it has only read
+func (h *handle) rows(names []string) (map[string]*row, error) {
 	out := make(map[string]*row, len(names))
-	for _, n := range names {
-		r, err := lookup(ctx, st, n)
-		if err != nil {
-			return nil, err
-		}
-		if r != nil {
-			out[n] = r
-		}
+	list, err := json.Marshal(names)
+	if err == nil {
+		err = h.conn.Each(func(scan func(...any) error) error {
+			var r row
+			if err := scan(&r.name, &r.usn, &r.sum, &r.known, &r.disk, &r.size, &r.mtime, &r.crc); err != nil {
+				return err
+			}
+			out[r.name] = &r
+			return nil
+		}, selectRows, string(list))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read media rows: %w", err)
 	}
 	return out, nil
 }
 
 // batch is a transaction over staged rows in the making.
 type batch struct {
-	h   *handle
-	tx  *sql.Tx
-	c   *counts
-	get *sqlite.Stmt
-	put *sqlite.Stmt
-	inf *sqlite.Stmt
-	ops map[string]journalOp // by name on disk, the last one wins
+	h    *handle
+	c    *counts
+	rows map[string]*row      // by name, as the batch has left them so far
+	ops  map[string]journalOp // by name on disk, the last one wins
+	// plain says that the media folder has no folders besides our own.
+	plain bool
 	// taken has the folded names on disk given out in this batch, on a file
 	// system that ignores case.
 	taken map[string]bool
@@ -206,26 +198,25 @@ type batch struct {
 // errNothing rolls back a transaction that has nothing to say.
 var errNothing = errors.New("media: nothing changed")
 
-// commit decides on each staged row, in order, and commits the batch. keep
-// says that the staged files belong to the journal now.
-func (h *handle) commit(ctx context.Context, g *stager) (keep bool, err error) {
-	b := &batch{h: h, ops: map[string]journalOp{}, taken: map[string]bool{}}
-	err = h.connTx(ctx, func(conn *sql.Conn, tx *sql.Tx, c *counts) error {
-		ctx := context.WithoutCancel(ctx)
-		b.tx, b.c = tx, c
-		defer b.close()
-		if err := b.prepare(ctx, conn); err != nil {
-			return err
-		}
+// commit decides on each staged row, in order, and commits the batch. rows is
+// what the database has of the names. keep says that the staged files belong
+// to the journal now.
+func (h *handle) commit(g *stager, rows map[string]*row) (keep bool, err error) {
+	b := &batch{h: h, rows: rows, ops: make(map[string]journalOp, len(g.list)), taken: map[string]bool{}, plain: h.dirs.plain()}
+	if g.repeats(rows) {
+		return false, nil // without a transaction
+	}
+	err = h.tx(func(c *counts) error {
+		b.c = c
 		for i := range g.list {
-			if err := b.apply(ctx, &g.list[i]); err != nil {
+			if err := b.apply(&g.list[i]); err != nil {
 				return err
 			}
 		}
 		if c.last == h.last && len(b.ops) == 0 {
 			return errNothing
 		}
-		return h.writeJournal(ctx, tx, b.ops)
+		return h.writeJournal(b.ops)
 	})
 	if errors.Is(err, errNothing) {
 		return false, nil
@@ -235,12 +226,12 @@ func (h *handle) commit(ctx context.Context, g *stager) (keep bool, err error) {
 	}
 	// What a later row of the same batch has overtaken goes; the rest is the
 	// journal's.
+	taken := make(map[string]bool, len(b.ops))
+	for _, op := range b.ops {
+		taken[op.tmp] = true
+	}
 	for i := range g.list {
-		it := &g.list[i]
-		if it.tmp == "" {
-			continue
-		}
-		if b.journalled(it.tmp) {
+		if it := &g.list[i]; taken[it.tmp] {
 			it.tmp = ""
 		}
 	}
@@ -249,48 +240,15 @@ func (h *handle) commit(ctx context.Context, g *stager) (keep bool, err error) {
 	return true, h.perform(b.ops)
 }
 
-func (b *batch) journalled(tmp string) bool {
-	for _, op := range b.ops {
-		if op.tmp == tmp {
-			return true
-		}
-	}
-	return false
-}
-
-func (b *batch) prepare(ctx context.Context, conn *sql.Conn) (err error) {
-	if b.get, err = sqlite.Prepare(ctx, conn, selectRow); err != nil {
-		return err
-	}
-	if b.put, err = sqlite.Prepare(ctx, conn, `INSERT INTO media (fname, usn, csum) VALUES (?, ?, ?)
-		ON CONFLICT (fname) DO UPDATE SET usn = excluded.usn, csum = excluded.csum`); err != nil {
-		return err
-	}
-	b.inf, err = sqlite.Prepare(ctx, conn, `INSERT OR REPLACE INTO ankisyncd_file (fname, usn, size, mtime, crc, disk) VALUES (?, ?, ?, ?, ?, nullif(?, ''))`)
-	return err
-}
-
-// close releases the statements, before the transaction ends.
-func (b *batch) close() {
-	for _, st := range []*sqlite.Stmt{b.get, b.put, b.inf} {
-		if st != nil {
-			_ = st.Close() // what went wrong, running it has said
-		}
-	}
-}
-
-func (b *batch) apply(ctx context.Context, it *staged) error {
-	cur, err := lookup(ctx, b.get, it.name)
-	if err != nil {
-		return err
-	}
+func (b *batch) apply(it *staged) error {
+	cur := b.rows[it.name]
 	if it.del {
-		return b.delete(ctx, cur)
+		return b.delete(cur)
 	}
 	alive := cur != nil && cur.sum != ""
 	usn := b.c.last + 1
 	if alive && cur.sum == it.sum {
-		if _, queued := b.ops[cur.disk]; queued || intact(b.h.root, cur.disk, it.size) {
+		if _, queued := b.ops[cur.disk]; queued || b.h.dirs.intact(cur.disk, it.size) {
 			return nil
 		}
 		usn = cur.usn // the file is lost or damaged: put it back, nobody else need know
@@ -303,7 +261,8 @@ func (b *batch) apply(ctx context.Context, it *staged) error {
 		if !alive {
 			b.c.files++
 		}
-		if _, err := b.put.Exec(ctx, it.name, usn, it.sum); err != nil {
+		if _, err := b.h.conn.Run(`INSERT INTO media (fname, usn, csum) VALUES (?, ?, ?)
+			ON CONFLICT (fname) DO UPDATE SET usn = excluded.usn, csum = excluded.csum`, it.name, usn, it.sum); err != nil {
 			return err
 		}
 	}
@@ -312,47 +271,47 @@ func (b *batch) apply(ctx context.Context, it *staged) error {
 	if disk == it.name {
 		stored = ""
 	}
-	if _, err := b.inf.Exec(ctx, it.name, usn, it.size, it.mtime, int64(it.crc), stored); err != nil {
+	if _, err := b.h.conn.Run(`INSERT OR REPLACE INTO ankisyncd_file (fname, usn, size, mtime, crc, disk) VALUES (?, ?, ?, ?, ?, nullif(?, ''))`,
+		it.name, usn, it.size, it.mtime, int64(it.crc), stored); err != nil {
 		return err
 	}
+	b.rows[it.name] = &row{name: it.name, usn: usn, sum: it.sum, disk: disk, known: true, size: it.size, mtime: it.mtime, crc: it.crc}
 	b.ops[disk] = journalOp{disk: disk, fname: it.name, usn: usn, tmp: it.tmp}
 	return nil
 }
 
-func (b *batch) delete(ctx context.Context, cur *row) error {
+func (b *batch) delete(cur *row) error {
 	if cur == nil || cur.sum == "" {
 		return nil
 	}
 	b.c.last++
 	b.c.files--
 	b.ops[cur.disk] = journalOp{disk: cur.disk, fname: cur.name, usn: b.c.last}
-	return deleteRow(ctx, b.tx, cur.name, b.c.last)
+	b.rows[cur.name] = &row{name: cur.name, usn: b.c.last, disk: cur.name}
+	return deleteRow(context.Background(), b.h.conn, cur.name, b.c.last)
 }
+
+func (b *batch) isDir(disk string) bool { return !b.plain && b.h.dirs.isDir(disk) }
 
 // place chooses the name on disk: the file's own, unless the file system
 // cannot hold it or has something else under it (a folder, or on a file system
 // that ignores case the file of another name).
 func (b *batch) place(name string, cur *row) string {
-	if cur != nil && cur.sum != "" && !isDir(b.h.root, cur.disk) {
+	if cur != nil && cur.sum != "" && !b.isDir(cur.disk) {
 		return cur.disk
 	}
-	if !storable(name) || isDir(b.h.root, name) {
+	if !storable(name) || b.isDir(name) {
 		return escapeName(name)
 	}
 	if !b.h.fold {
 		return name
 	}
 	if _, ours := b.ops[name]; !ours {
-		_, err := b.h.root.Lstat(name)
+		_, _, err := b.h.dirs.look(name)
 		if err == nil || b.taken[sqlite.Fold(name)] {
 			return escapeName(name)
 		}
 	}
 	b.taken[sqlite.Fold(name)] = true
 	return name
-}
-
-func isDir(root *os.Root, name string) bool {
-	fi, err := root.Lstat(name)
-	return err == nil && fi.IsDir()
 }

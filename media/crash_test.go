@@ -41,8 +41,8 @@ func TestMain(m *testing.M) {
 
 var (
 	crashBefore = map[string]string{"kept": "kept", "replaced": "old", "deleted": "deleted"}
-	crashZip    = []entry{{"replaced", "new"}, {"deleted", ""}, {"added", "added"}, {"twice", "1"}, {"twice", "2"}, {"flash", "1"}, {"flash", ""}, {"kept", "kept"}, {"never", ""}}
-	crashAfter  = map[string]string{"kept": "kept", "replaced": "new", "added": "added", "twice": "2"}
+	crashZip    = []entry{{"replaced", "new"}, {"deleted", ""}, {"added", "added"}, {"twice", "1"}, {"twice", "2"}, {"flash", "1"}, {"flash", ""}, {"kept", "kept"}, {"never", ""}, {"large", large}}
+	crashAfter  = map[string]string{"kept": "kept", "replaced": "new", "added": "added", "twice": "2", "large": large}
 )
 
 // killer returns a hook that kills the process at the nth step.
@@ -62,6 +62,9 @@ func childStep() {
 	delay, _ := time.ParseDuration(os.Getenv("MEDIA_TEST_DELAY"))
 	s := media.Open(os.Getenv("MEDIA_TEST_ROOT"), media.Options{SyncDelay: delay})
 	s.SetHook(killer(n))
+	if os.Getenv("MEDIA_TEST_PORTABLE") != "" {
+		s.SetPortable()
+	}
 	err := crashScenario(os.Getenv("MEDIA_TEST_SCENARIO"), s)
 	if err = errors.Join(err, s.Close()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -118,18 +121,22 @@ func prepare(t *testing.T, scenario, root string) (folder string) {
 // TestKilledAtEachStep kills at the first step, the second, … until a run
 // comes to its end.
 func TestKilledAtEachStep(t *testing.T) {
-	for _, scenario := range []string{"apply", "apply strictly", "forget", "official-killed", "dsnopek", "240-stopped"} {
+	for _, scenario := range []string{"apply", "apply strictly", "apply portably", "forget", "official-killed", "dsnopek", "240-stopped"} {
 		delay := "1h"
 		if what, strictly := strings.CutSuffix(scenario, " strictly"); strictly {
 			scenario, delay = what, "-1s"
 		}
-		t.Run(scenario+delay, func(t *testing.T) {
+		portable := ""
+		if what, ok := strings.CutSuffix(scenario, " portably"); ok {
+			scenario, portable = what, "yes"
+		}
+		t.Run(scenario+delay+portable, func(t *testing.T) {
 			var steps []string
 			for n := 1; ; n++ {
 				root := t.TempDir()
 				folder := prepare(t, scenario, root)
 				cmd := exec.Command(os.Args[0])
-				cmd.Env = append(os.Environ(), "MEDIA_TEST_CHILD=step", "MEDIA_TEST_N="+strconv.Itoa(n), "MEDIA_TEST_ROOT="+root, "MEDIA_TEST_SCENARIO="+scenario, "MEDIA_TEST_DELAY="+delay)
+				cmd.Env = append(os.Environ(), "MEDIA_TEST_CHILD=step", "MEDIA_TEST_N="+strconv.Itoa(n), "MEDIA_TEST_ROOT="+root, "MEDIA_TEST_SCENARIO="+scenario, "MEDIA_TEST_DELAY="+delay, "MEDIA_TEST_PORTABLE="+portable)
 				var out bytes.Buffer
 				cmd.Stderr = &out
 				err := cmd.Run()
@@ -161,7 +168,7 @@ func checkAfterCrash(t *testing.T, scenario, root, folder, at string) {
 		if b, a := cmp.Diff(crashBefore, got), cmp.Diff(crashAfter, got); b != "" && a != "" {
 			t.Errorf("%s: neither before nor after: %v", at, got)
 		}
-		if usn := mustApply(t, s, crashZip...); usn < 8 {
+		if usn := mustApply(t, s, crashZip...); usn < 9 {
 			t.Errorf("%s: usn %d after repeating", at, usn)
 		}
 		if d := cmp.Diff(crashAfter, files(t, folder)); d != "" {

@@ -66,7 +66,7 @@ func (s *Store) PrepareZip(ctx context.Context, user string, names []string) (*D
 // size and time of change noted when it was last known to be good, which is
 // cheap, or by hashing it if there is no such note.
 func (h *handle) collect(ctx context.Context, d *Download, names []string) error {
-	rows, err := h.rows(ctx, names)
+	rows, err := h.rows(names)
 	if err != nil {
 		return err
 	}
@@ -96,12 +96,12 @@ func (h *handle) collect(ctx context.Context, d *Download, names []string) error
 		lost = append(lost, r)
 	}
 	if len(lost) > 0 {
-		if err := h.forget(ctx, lost, 1); err != nil {
+		if err := h.forget(lost, 1); err != nil {
 			return err
 		}
 		return fmt.Errorf("%w (any more): %.80q", ErrConflict, lost[0].name)
 	}
-	h.note(ctx, good)
+	h.note(good)
 	return nil
 }
 
@@ -144,13 +144,13 @@ type goodFile struct {
 
 // note remembers what was found by hashing. It only saves work, so an error
 // (a full disk) does not keep the client from its files.
-func (h *handle) note(ctx context.Context, good []goodFile) {
+func (h *handle) note(good []goodFile) {
 	if len(good) == 0 {
 		return
 	}
-	err := h.tx(ctx, func(tx *sql.Tx, _ *counts) error {
+	err := h.tx(func(_ *counts) error {
 		for _, g := range good {
-			if err := putFile(context.WithoutCancel(ctx), tx, g.r.name, g.r.usn, g.d, g.r.disk); err != nil {
+			if err := putFile(context.Background(), h.conn, g.r.name, g.r.usn, g.d, g.r.disk); err != nil {
 				return err
 			}
 		}
@@ -167,9 +167,9 @@ func (h *handle) note(ctx context.Context, good []goodFile) {
 // last one: it changes
 // nothing for a device that has it, but makes each look. One that has a lost
 // file finds that the counts differ, compares everything, and sends it.
-func (h *handle) forget(ctx context.Context, lost []*row, step int64) error {
-	return h.tx(ctx, func(tx *sql.Tx, c *counts) error {
-		ctx := context.WithoutCancel(ctx)
+func (h *handle) forget(lost []*row, step int64) error {
+	return h.tx(func(c *counts) error {
+		ctx, tx := context.Background(), h.conn
 		gone := map[string]bool{}
 		for _, r := range lost {
 			if gone[r.name] {
@@ -202,9 +202,9 @@ func (h *handle) forget(ctx context.Context, lost []*row, step int64) error {
 }
 
 // distrust makes the next request for a file hash it.
-func (h *handle) distrust(ctx context.Context, name string) error {
-	return h.tx(ctx, func(tx *sql.Tx, _ *counts) error {
-		_, err := tx.ExecContext(ctx, `UPDATE ankisyncd_file SET mtime = -1 WHERE fname = ?`, name)
+func (h *handle) distrust(name string) error {
+	return h.tx(func(_ *counts) error {
+		_, err := h.conn.Run(`UPDATE ankisyncd_file SET mtime = -1 WHERE fname = ?`, name)
 		return err
 	})
 }
@@ -304,7 +304,7 @@ func (d *Download) writeMember(z *zip.Writer, i int, buf []byte) error {
 	d.s.o.Log.Error("media file is damaged", "user", d.user, "file", m.name, "err", err)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	derr := d.s.with(ctx, d.user, false, func(h *handle) error { return h.distrust(ctx, m.name) })
+	derr := d.s.with(ctx, d.user, false, func(h *handle) error { return h.distrust(m.name) })
 	return errors.Join(fmt.Errorf("media: file %.80q is damaged", m.name), derr)
 }
 
@@ -361,7 +361,7 @@ func (s *Store) OpenFile(ctx context.Context, user, name string) (*File, error) 
 			_ = d.Close()
 			return err
 		}
-		rows, err := h.rows(ctx, []string{name})
+		rows, err := h.rows([]string{name})
 		if err != nil {
 			_ = d.Close()
 			return err

@@ -157,7 +157,7 @@ func (r *Report) readOwnState(ctx context.Context, db *sql.DB, pending map[strin
 		return fmt.Errorf("media database names the folder %q", r.Folder)
 	}
 	r.LastUSN, r.Unclean = usn32(last), boot != ""
-	rows, err := db.QueryContext(ctx, `SELECT j.fname, j.tmp FROM ankisyncd_journal j JOIN media m ON m.fname = j.fname AND m.usn = j.usn WHERE j.tmp IS NOT NULL`)
+	rows, err := db.QueryContext(ctx, `SELECT j.fname, j.tmp FROM (`+journalRows+`) j JOIN media m ON m.fname = j.fname AND m.usn = j.usn WHERE j.tmp <> '' ORDER BY j.batch`)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,9 @@ package media
 // SetHook makes s call f at each step that touches the disk.
 func (s *Store) SetHook(f func(step string) error) { s.hook = f }
 
+// SetPortable makes s work as on systems without shortcuts past os.Root.
+func (s *Store) SetPortable() { s.portable = true }
+
 // SetBoot makes s believe that it runs after another start of the machine.
 func (s *Store) SetBoot(id string) { s.boot = id }
 

@@ -25,11 +25,11 @@ func bootID() string {
 }
 
 // relax stops syncing each commit, after the first one.
-func (h *handle) relax(ctx context.Context) error {
+func (h *handle) relax() error {
 	if h.relaxed || h.s.o.SyncDelay < 0 {
 		return nil
 	}
-	if _, err := h.db.ExecContext(ctx, `PRAGMA synchronous=normal`); err != nil {
+	if _, err := h.conn.ExecContext(context.Background(), `PRAGMA synchronous=normal`); err != nil {
 		h.broken = true
 		return err
 	}
@@ -190,7 +190,7 @@ func (h *handle) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := h.forget(ctx, lost, usnGap); err != nil {
+	if err := h.forget(lost, usnGap); err != nil {
 		return err
 	}
 	h.s.o.Log.Warn("the machine stopped while media were being stored; devices will compare theirs", "dir", h.dir, "lost", len(lost), "usn", h.last)
@@ -199,8 +199,8 @@ func (h *handle) recover(ctx context.Context) error {
 
 // damaged hashes the files that the journal says were put in place last.
 func (h *handle) damaged(ctx context.Context) ([]*row, error) {
-	rows, err := h.db.QueryContext(ctx, `SELECT j.disk, m.fname, m.usn, m.csum FROM ankisyncd_journal j
-		JOIN media m ON m.fname = j.fname AND m.usn = j.usn WHERE j.tmp IS NOT NULL AND m.csum IS NOT NULL`)
+	rows, err := h.conn.QueryContext(ctx, `SELECT j.disk, m.fname, m.usn, m.csum FROM (`+journalRows+`) j
+		JOIN media m ON m.fname = j.fname AND m.usn = j.usn WHERE j.tmp <> '' AND m.csum IS NOT NULL ORDER BY j.batch`)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/ankisyncd/ankisyncd/sqlite"
 )
@@ -18,8 +20,9 @@ import (
 // ankisyncd_file knows more about a row, as long as the row still has the usn
 // noted here (the Python servers give each change a new one): size, time of
 // change (ns) and CRC-32 of the file, and the name it is stored under if that
-// is not its own. ankisyncd_journal has the renames and removals that the last
-// transaction implies. ankisyncd_meta has the counts.
+// is not its own. ankisyncd_journal has the renames and removals that each of
+// the last transactions implies, as JSON (journalOp). ankisyncd_meta has the
+// counts.
 const schema = `
 CREATE TABLE IF NOT EXISTS media (
     fname TEXT NOT NULL PRIMARY KEY,
@@ -36,12 +39,9 @@ CREATE TABLE IF NOT EXISTS ankisyncd_file (
     disk TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ankisyncd_journal (
-    disk TEXT NOT NULL PRIMARY KEY,
-    fname TEXT NOT NULL,
-    usn INT NOT NULL,
-    tmp TEXT, -- null if the file is to be removed
-    batch INT NOT NULL
-) WITHOUT ROWID;
+    batch INTEGER PRIMARY KEY,
+    ops TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS ankisyncd_meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     version INT NOT NULL,
@@ -53,7 +53,9 @@ CREATE TABLE IF NOT EXISTS ankisyncd_meta (
     boot TEXT NOT NULL -- empty if closed cleanly
 );`
 
-const metaVersion = 1
+// metaVersion is 2 since the journal has a row for each transaction instead of
+// one for each file.
+const metaVersion = 2
 
 // handle is one user's open database and folder. Everything in it is guarded
 // by the entry's lock.
@@ -63,8 +65,10 @@ type handle struct {
 	name string // of the media folder, inside dir
 
 	db       *sql.DB
+	conn     *sqlite.Conn // the only one
 	dbInfo   fs.FileInfo
-	root     *os.Root // the media folder; nil until it is needed
+	dirs     *dirs    // nil until they are needed
+	root     *os.Root // the media folder, of dirs
 	rootInfo fs.FileInfo
 	fold     bool           // the folder's file system ignores case
 	official [2]fs.FileInfo // media.db and its -wal as last taken over
@@ -74,6 +78,7 @@ type handle struct {
 
 	boot     string          // what ankisyncd_meta is to say while it is open
 	lastBoot string          // what it said when it was opened
+	writes   int64           // transactions so far
 	batch    int64           // of the last transaction with a journal
 	flushed  int64           // batches up to this one are durable
 	cleared  int64           // and up to this one no longer in the journal
@@ -137,6 +142,9 @@ func (h *handle) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if h.conn, err = sqlite.NewConn(ctx, db); err != nil {
+		return err
+	}
 	if err := h.openFolder(false); err != nil {
 		return err
 	}
@@ -155,6 +163,9 @@ func (h *handle) open(ctx context.Context) error {
 // check makes our tables if they are missing, and counts again if another
 // server has written since (each of its writes raises the largest usn).
 func (h *handle) check(ctx context.Context, tx *sql.Tx) error {
+	if err := convertJournal(ctx, tx); err != nil {
+		return err
+	}
 	var ours int
 	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('media','idx_media_usn','ankisyncd_file','ankisyncd_journal','ankisyncd_meta')`).Scan(&ours); err != nil {
 		return err
@@ -180,76 +191,79 @@ func (h *handle) check(ctx context.Context, tx *sql.Tx) error {
 		return fmt.Errorf("media database was written by a newer version of this program (%d)", version)
 	case !filepath.IsLocal(h.name):
 		return fmt.Errorf("media database names the folder %q", h.name)
-	case top == maxUSN:
+	case top == maxUSN && version == metaVersion:
 		return nil
 	}
 	h.last = max(h.last, top)
 	if err := tx.QueryRowContext(ctx, `SELECT count(csum) FROM media`).Scan(&h.files); err != nil {
 		return err
 	}
-	return h.writeMeta(ctx, tx, counts{h.last, h.files})
+	return h.putMeta(ctx, tx)
 }
 
 // counts is what a transaction changes in ankisyncd_meta.
 type counts struct{ last, files int64 }
 
-func (h *handle) writeMeta(ctx context.Context, tx *sql.Tx, c counts) error {
-	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO ankisyncd_meta (id, version, folder, last_usn, max_usn, files, source, boot)
-		VALUES (1, ?, ?, ?, (SELECT coalesce(max(usn), 0) FROM media), ?, ?, ?)`, metaVersion, h.name, c.last, c.files, h.source, h.boot)
+const writeMeta = `INSERT OR REPLACE INTO ankisyncd_meta (id, version, folder, last_usn, max_usn, files, source, boot)
+	VALUES (1, ?, ?, ?, (SELECT coalesce(max(usn), 0) FROM media), ?, ?, ?)`
+
+func (h *handle) meta(c counts) []any {
+	return []any{metaVersion, h.name, c.last, c.files, h.source, h.boot}
+}
+
+// putMeta is for the transactions of opening, before there is h.conn.
+func (h *handle) putMeta(ctx context.Context, tx execer) error {
+	_, err := tx.ExecContext(ctx, writeMeta, h.meta(counts{h.last, h.files})...)
 	return err
 }
 
 // tx runs f in a transaction that also writes the counts as f leaves them. The
 // parts of the journal that have become durable meanwhile are dropped in it.
-func (h *handle) tx(ctx context.Context, f func(tx *sql.Tx, c *counts) error) error {
-	return h.connTx(ctx, func(_ *sql.Conn, tx *sql.Tx, c *counts) error { return f(tx, c) })
-}
-
-// connTx is tx for an f that has statements of its own on the connection.
-func (h *handle) connTx(ctx context.Context, f func(conn *sql.Conn, tx *sql.Tx, c *counts) error) error {
-	ctx = context.WithoutCancel(ctx) // short, and half a commit helps nobody
+// Statements of h.conn belong to the transaction.
+func (h *handle) tx(f func(c *counts) error) (err error) {
 	if h.s.o.SyncDelay < 0 && h.unsafe {
 		if err := h.sync(); err != nil {
 			return err
 		}
 	}
-	conn, err := h.db.Conn(ctx)
-	if err != nil {
+	if err := h.conn.Begin(); err != nil {
 		return dbError("begin", err)
 	}
-	defer conn.Close() //nolint:errcheck // a second time in the good case
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return dbError("begin", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // no effect after Commit; otherwise the error in hand says more
+	done := false
+	defer func() {
+		if done {
+			return
+		}
+		if rerr := h.conn.Rollback(); rerr != nil {
+			h.broken = true // opening again rolls it back
+		}
+	}()
 	c, flushed := counts{h.last, h.files}, h.flushed
 	if flushed > h.cleared {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM ankisyncd_journal WHERE batch <= ?`, flushed); err != nil {
+		if _, err := h.conn.Run(`DELETE FROM ankisyncd_journal WHERE batch <= ?`, flushed); err != nil {
 			return err
 		}
 	}
-	if err := f(conn, tx, &c); err != nil {
+	if err := f(&c); err != nil {
 		return err
 	}
-	if err := h.writeMeta(ctx, tx, c); err != nil {
+	if _, err := h.conn.Run(writeMeta, h.meta(c)...); err != nil {
 		return err
 	}
 	if err := h.s.at("commit"); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	h.writes++
+	if err := h.conn.Commit(); err != nil {
 		// It may have been committed all the same (the write went through, the
 		// fsync failed). Opening again will tell.
 		h.broken = true
 		return fmt.Errorf("commit: %w", err)
 	}
+	done = true
 	h.last, h.files, h.cleared, h.unsafe = c.last, c.files, flushed, true
 	_ = h.s.at("committed") // too late for an error
-	if err := conn.Close(); err != nil {
-		return err
-	}
-	return h.relax(ctx)
+	return h.relax()
 }
 
 // openFolder opens the media folder, making it if create says so.
@@ -265,44 +279,49 @@ func (h *handle) openFolder(create bool) error {
 			return err
 		}
 	}
-	root, err := os.OpenRoot(h.folder())
+	d, err := openDirs(h.folder(), h.s.portable)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("open media folder: %w", err)
 	}
-	info, err := root.Stat(".")
+	info, err := d.root.Stat(".")
 	if err != nil {
-		_ = root.Close()
+		_ = d.release()
 		return fmt.Errorf("open media folder: %w", err)
 	}
-	h.root, h.rootInfo = root, info
+	h.dirs, h.root, h.rootInfo = d, d.root, info
 	return nil
 }
 
-// openStaging makes the folder for incoming files. It lies inside the media
-// folder so that a rename never crosses a file system, even if the media
-// folder is a mount or a link to another disk.
+// closeFolder is the opposite of openFolder.
+func (h *handle) closeFolder() error {
+	if h.dirs == nil {
+		return nil
+	}
+	err := h.dirs.release()
+	h.dirs, h.root = nil, nil
+	return err
+}
+
+// openStaging opens the folder for incoming files, making it if it is missing.
 func (h *handle) openStaging() error {
+	if h.dirs != nil && h.dirs.gone.Load() {
+		if err := h.closeFolder(); err != nil {
+			return err
+		}
+	}
 	if err := h.openFolder(true); err != nil {
 		return err
 	}
-	err := h.root.Mkdir(stagingDir, 0o777)
-	switch {
-	case errors.Is(err, fs.ErrExist):
-	case err != nil:
+	if h.dirs.staging != nil {
+		return nil
+	}
+	var err error
+	if h.fold, err = h.dirs.openStaging(); err != nil {
 		return fmt.Errorf("make folder for incoming files: %w", err)
 	}
-	fi, err := h.root.Lstat(stagingDir)
-	if err != nil {
-		return err
-	}
-	if !fi.IsDir() {
-		return fmt.Errorf("%s in the media folder is not a folder", stagingDir)
-	}
-	other, err := h.root.Lstat(".ANKISYNCD-INCOMING")
-	h.fold = err == nil && os.SameFile(fi, other)
 	return nil
 }
 
@@ -316,8 +335,8 @@ func (h *handle) close() error {
 		// What the journal says would do no harm again, but whoever puts a file
 		// into the folder by hand meanwhile should not see it removed. The
 		// checkpoint that closing does syncs this write.
-		if err == nil && h.db != nil {
-			_, err = h.db.Exec(`PRAGMA synchronous=normal; BEGIN IMMEDIATE; DELETE FROM ankisyncd_journal;
+		if err == nil && h.conn != nil {
+			_, err = h.conn.ExecContext(context.Background(), `PRAGMA synchronous=normal; BEGIN IMMEDIATE; DELETE FROM ankisyncd_journal;
 				UPDATE ankisyncd_meta SET boot = '' WHERE boot <> ''; COMMIT`)
 		}
 	}
@@ -329,10 +348,10 @@ func (h *handle) close() error {
 
 // abandon closes what is open and nothing more.
 func (h *handle) abandon() error {
-	var errs []error
-	if h.root != nil {
-		errs = append(errs, h.root.Close())
-		h.root = nil
+	errs := []error{h.closeFolder()}
+	if h.conn != nil {
+		errs = append(errs, h.conn.Close())
+		h.conn = nil
 	}
 	if h.db != nil {
 		errs = append(errs, h.db.Close())
@@ -341,33 +360,35 @@ func (h *handle) abandon() error {
 	return errors.Join(errs...)
 }
 
+// The rows of a page come as one text: fetching three columns of a thousand rows
+// one by one costs as much again as finding them. NUL stands between the
+// values, which none of ours contains (checkName).
+const (
+	changesAbove = `SELECT group_concat(fname || char(0) || usn || char(0) || coalesce(csum, ''), char(0))
+		FROM (SELECT fname, usn, csum FROM media WHERE usn > ? ORDER BY usn LIMIT ?)`
+	changesAt = `SELECT group_concat(fname || char(0) || usn || char(0) || coalesce(csum, ''), char(0)) FROM media WHERE usn = ?`
+)
+
 // changes lists the rows above a usn; see Store.Changes.
-func (h *handle) changes(ctx context.Context, after int64, limit int) ([]Change, error) {
+func (h *handle) changes(after int64, limit int) ([]Change, error) {
 	list := make([]Change, 0, min(limit, int(h.last-after)))
-	conn, err := h.db.Conn(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list changes: %w", err)
-	}
-	defer conn.Close()
-	read := func(query string, args ...any) (err error) {
-		st, err := sqlite.Prepare(ctx, conn, query)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, st.Close()) }()
-		return st.Query(ctx, func(scan func(...any) error) error {
-			var c Change
-			var usn int64
-			if err := scan(&c.Name, &usn, &c.Sum); err != nil {
+	read := func(query string, args ...any) error {
+		err := h.conn.Each(func(scan func(...any) error) error {
+			var text *string
+			if err := scan(&text); err != nil || text == nil {
 				return err
 			}
-			c.USN = usn32(usn)
-			list = append(list, c)
-			return nil
-		}, args...)
+			var err error
+			list, err = appendChanges(list, *text)
+			return err
+		}, query, args...)
+		if err != nil {
+			return fmt.Errorf("list changes: %w", err)
+		}
+		return nil
 	}
-	if err := read(`SELECT fname, usn, coalesce(csum, '') FROM media WHERE usn > ? ORDER BY usn LIMIT ?`, after, limit); err != nil {
-		return nil, fmt.Errorf("list changes: %w", err)
+	if err := read(changesAbove, after, limit); err != nil {
+		return nil, err
 	}
 	if len(list) < limit {
 		return list, nil
@@ -377,8 +398,27 @@ func (h *handle) changes(ctx context.Context, after int64, limit int) ([]Change,
 	for len(list) > 0 && list[len(list)-1].USN == end {
 		list = list[:len(list)-1]
 	}
-	if err := read(`SELECT fname, usn, coalesce(csum, '') FROM media WHERE usn = ?`, end); err != nil {
-		return nil, fmt.Errorf("list changes: %w", err)
+	if err := read(changesAt, end); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// appendChanges reads the text of changesAbove.
+func appendChanges(list []Change, text string) ([]Change, error) {
+	for more := true; more; {
+		var c Change
+		var usn string
+		var ok1, ok2 bool
+		c.Name, text, ok1 = strings.Cut(text, "\x00")
+		usn, text, ok2 = strings.Cut(text, "\x00")
+		c.Sum, text, more = strings.Cut(text, "\x00")
+		n, err := strconv.ParseInt(usn, 10, 64)
+		if !ok1 || !ok2 || err != nil {
+			return nil, errors.New("a name with a NUL in the media database")
+		}
+		c.USN = usn32(n)
+		list = append(list, c)
 	}
 	return list, nil
 }

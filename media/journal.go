@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,22 +48,41 @@ type journalOp struct {
 	tmp   string // in the staging folder; "" removes the file
 }
 
+// journalRows are the ops of all transactions, as columns. A row of the table
+// has those of one transaction: [[disk, fname, usn, tmp], …].
+const journalRows = `SELECT batch, o.value->>0 AS disk, o.value->>1 AS fname, o.value->>2 AS usn, o.value->>3 AS tmp
+	FROM ankisyncd_journal, json_each(ops) o`
+
 // writeJournal notes ops in the transaction that implies them.
-func (h *handle) writeJournal(ctx context.Context, tx *sql.Tx, ops map[string]journalOp) error {
+func (h *handle) writeJournal(ops map[string]journalOp) error {
 	if len(ops) == 0 {
 		return nil
 	}
-	st, err := tx.PrepareContext(ctx, `INSERT OR REPLACE INTO ankisyncd_journal (disk, fname, usn, tmp, batch) VALUES (?, ?, ?, nullif(?, ''), ?)`)
+	list := make([][4]any, 0, len(ops))
+	for _, op := range ops {
+		list = append(list, [4]any{op.disk, op.fname, op.usn, op.tmp})
+	}
+	text, err := json.Marshal(list)
 	if err != nil {
 		return err
 	}
-	defer st.Close()
-	for _, op := range ops {
-		if _, err := st.ExecContext(ctx, op.disk, op.fname, op.usn, op.tmp, h.batch+1); err != nil {
-			return err
-		}
+	_, err = h.conn.Run(`INSERT INTO ankisyncd_journal (batch, ops) VALUES (?, ?)`, h.batch+1, string(text))
+	return err
+}
+
+// convertJournal rewrites a journal of version 1, which had a row for each file
+// (disk, fname, usn, tmp or null, batch).
+func convertJournal(ctx context.Context, tx *sql.Tx) error {
+	var old int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM pragma_table_info('ankisyncd_journal') WHERE name = 'disk'`).Scan(&old)
+	if err != nil || old == 0 {
+		return err
 	}
-	return nil
+	_, err = tx.ExecContext(ctx, `ALTER TABLE ankisyncd_journal RENAME TO ankisyncd_journal1;
+		CREATE TABLE ankisyncd_journal (batch INTEGER PRIMARY KEY, ops TEXT NOT NULL);
+		INSERT INTO ankisyncd_journal SELECT batch, json_group_array(json_array(disk, fname, usn, coalesce(tmp, ''))) FROM ankisyncd_journal1 GROUP BY batch;
+		DROP TABLE ankisyncd_journal1`)
+	return err
 }
 
 // readJournal notes whether there is something to replay.
@@ -103,7 +123,7 @@ func (h *handle) performOne(op journalOp) error {
 		}
 	} else {
 		if err = h.s.at("rename"); err == nil {
-			err = h.root.Rename(stagingDir+"/"+op.tmp, op.disk)
+			err = h.dirs.place(op.tmp, op.disk)
 		}
 		h.unsynced[op.disk] = true
 	}
@@ -123,8 +143,8 @@ func (h *handle) settle(ctx context.Context) error {
 		return err
 	}
 	ops := map[string]journalOp{}
-	rows, err := h.db.QueryContext(ctx, `SELECT j.disk, j.fname, j.usn, coalesce(j.tmp, '') FROM ankisyncd_journal j
-		JOIN media m ON m.fname = j.fname AND m.usn = j.usn AND (m.csum IS NULL) = (j.tmp IS NULL)`)
+	rows, err := h.conn.QueryContext(ctx, `SELECT j.disk, j.fname, j.usn, j.tmp FROM (`+journalRows+`) j
+		JOIN media m ON m.fname = j.fname AND m.usn = j.usn AND (m.csum IS NULL) = (j.tmp = '') ORDER BY j.batch`)
 	if err != nil {
 		return err
 	}

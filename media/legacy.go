@@ -112,7 +112,7 @@ func (h *handle) fill(ctx context.Context, tx *sql.Tx, src source) error {
 	if err := tx.QueryRowContext(ctx, `SELECT count(csum), max(?, coalesce(max(usn), 0)) FROM media`, h.last).Scan(&h.files, &h.last); err != nil {
 		return err
 	}
-	return h.writeMeta(ctx, tx, counts{h.last, h.files})
+	return h.putMeta(ctx, tx)
 }
 
 // fillDB2 takes over the client's database that dsnopek's server kept: it has
@@ -157,7 +157,7 @@ func (h *handle) fillFiles(ctx context.Context, tx *sql.Tx) error {
 	if err := h.openFolder(false); err != nil || h.root == nil {
 		return err
 	}
-	defer func() { _ = h.root.Close() }()
+	defer func() { _ = h.closeFolder() }()
 	list, err := fs.ReadDir(h.root.FS(), ".")
 	if err != nil {
 		return err
@@ -272,8 +272,13 @@ func missingIfOutside(root *os.Root, disk string, err error) error {
 	return err
 }
 
+// execer is a transaction, or the connection that is in one.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 // putRow writes a live file's row and what is known of it.
-func putRow(ctx context.Context, tx *sql.Tx, name string, usn int64, d digest, disk string) error {
+func putRow(ctx context.Context, tx execer, name string, usn int64, d digest, disk string) error {
 	if _, err := tx.ExecContext(ctx, `INSERT INTO media (fname, usn, csum) VALUES (?1, ?2, ?3)
 		ON CONFLICT (fname) DO UPDATE SET usn = ?2, csum = ?3`, name, usn, d.sum); err != nil {
 		return err
@@ -281,7 +286,7 @@ func putRow(ctx context.Context, tx *sql.Tx, name string, usn int64, d digest, d
 	return putFile(ctx, tx, name, usn, d, disk)
 }
 
-func putFile(ctx context.Context, tx *sql.Tx, name string, usn int64, d digest, disk string) error {
+func putFile(ctx context.Context, tx execer, name string, usn int64, d digest, disk string) error {
 	if disk == name {
 		disk = ""
 	}
@@ -291,7 +296,7 @@ func putFile(ctx context.Context, tx *sql.Tx, name string, usn int64, d digest, 
 }
 
 // deleteRow marks a row as deleted.
-func deleteRow(ctx context.Context, tx *sql.Tx, name string, usn int64) error {
+func deleteRow(ctx context.Context, tx execer, name string, usn int64) error {
 	if _, err := tx.ExecContext(ctx, `UPDATE media SET usn = ?, csum = NULL WHERE fname = ?`, usn, name); err != nil {
 		return err
 	}

@@ -37,8 +37,10 @@ const (
 	// MaxRows is the largest number of rows in one uploaded zip, and of names
 	// in one request for files.
 	MaxRows = 25
-	// MaxChanges is the usual size of one page of changes, in rows.
-	MaxChanges = 1000
+	// MaxChanges is the usual size of one page of changes, in rows. The official
+	// server sends 1000; clients take any number, and each page is a round trip
+	// before a new device's first picture.
+	MaxChanges = 5000
 	// MaxNameBytes is the longest file name, in bytes of UTF-8.
 	MaxNameBytes = 255
 	// DefaultMaxFileBytes is the largest file that clients send: 100 MiB.
@@ -176,7 +178,7 @@ func (s *Store) Changes(ctx context.Context, user string, lastUSN int32, limit i
 			return nil
 		}
 		var err error
-		list, err = h.changes(ctx, int64(lastUSN), limit)
+		list, err = h.changes(int64(lastUSN), limit)
 		return err
 	})
 	return list, err

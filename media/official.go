@@ -127,13 +127,13 @@ func (h *handle) takeOverAgain(ctx context.Context) error {
 	before := h.source
 	h.source = mark
 	changed := 0
-	err = h.tx(ctx, func(tx *sql.Tx, c *counts) error {
+	err = h.tx(func(c *counts) error {
 		c.last = max(c.last, last)
 		for _, r := range list {
 			if ours[r.name] == r.sum || checkName(r.name) != nil {
 				continue
 			}
-			did, err := h.believeDisk(ctx, tx, c, r.name, ours[r.name])
+			did, err := h.believeDisk(ctx, h.conn, c, r.name, ours[r.name])
 			if err != nil {
 				return err
 			}
@@ -151,7 +151,7 @@ func (h *handle) takeOverAgain(ctx context.Context) error {
 
 // allRows returns the checksum of each name, "" for the deleted.
 func (h *handle) allRows(ctx context.Context) (map[string]string, error) {
-	rows, err := h.db.QueryContext(ctx, `SELECT fname, coalesce(csum, '') FROM media`)
+	rows, err := h.conn.QueryContext(ctx, `SELECT fname, coalesce(csum, '') FROM media`)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (h *handle) allRows(ctx context.Context) (map[string]string, error) {
 
 // believeDisk makes a row say what lies in the folder. It returns how many
 // rows it changed.
-func (h *handle) believeDisk(ctx context.Context, tx *sql.Tx, c *counts, name, sum string) (int, error) {
+func (h *handle) believeDisk(ctx context.Context, tx execer, c *counts, name, sum string) (int, error) {
 	d, err := readDigest(h.root, name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err

@@ -28,6 +28,8 @@ type Store struct {
 	// hook is called at each step that touches the disk; tests make it fail
 	// or kill the process there.
 	hook func(step string) error
+	// portable is set by tests: do as on systems without rawDirs.
+	portable bool
 }
 
 // maxEntries bounds what is remembered of users whose databases are closed.
@@ -95,6 +97,12 @@ func (e *entry) remember(c *cache) {
 	e.cmu.Lock()
 	e.known = c
 	e.cmu.Unlock()
+}
+
+func (e *entry) remembers() bool {
+	e.cmu.Lock()
+	defer e.cmu.Unlock()
+	return e.known != nil && e.known.none == nil
 }
 
 // pin returns the user's entry and keeps its database from being closed as
@@ -232,6 +240,22 @@ func (s *Store) with(ctx context.Context, user string, create bool, f func(h *ha
 	return s.locked(ctx, e, create, f)
 }
 
+// lockedSoon is locked for what follows another use of the same database
+// within one request: that the files on disk are those that are open has just
+// been seen. It is errRestage if somebody else has closed the database since.
+func (s *Store) lockedSoon(ctx context.Context, e *entry, f func(h *handle) error) error {
+	select {
+	case e.lock <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-e.lock }()
+	if e.h == nil || e.h.pending {
+		return errRestage
+	}
+	return s.use(e, f)
+}
+
 // locked is with for an entry that is already pinned.
 func (s *Store) locked(ctx context.Context, e *entry, create bool, f func(h *handle) error) error {
 	select {
@@ -253,13 +277,22 @@ func (s *Store) locked(ctx context.Context, e *entry, create bool, f func(h *han
 		}
 		return nil
 	}
+	return s.use(e, f)
+}
+
+// use runs f with the open database and remembers what it leaves. The caller
+// holds e.lock.
+func (s *Store) use(e *entry, f func(h *handle) error) error {
+	writes := e.h.writes
 	err := f(e.h)
 	switch {
 	case e.h.broken:
 		err = errors.Join(err, s.shut(e))
 		e.remember(nil)
 	default:
-		e.remember(&cache{usn: e.h.last, files: e.h.files, folder: e.h.name, id: identify(e.dir, e.h.name)})
+		if e.h.writes != writes || !e.remembers() {
+			e.remember(&cache{usn: e.h.last, files: e.h.files, folder: e.h.name, id: identify(e.dir, e.h.name)})
+		}
 		s.flushLater(e)
 	}
 	return err
@@ -291,6 +324,7 @@ func (s *Store) ready(ctx context.Context, e *entry, create bool) error {
 			return nil
 		}
 		e.h = h
+		e.remember(nil) // opening may have written
 		s.mu.Lock()
 		e.elem = s.open.PushFront(e)
 		s.mu.Unlock()

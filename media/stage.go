@@ -1,7 +1,6 @@
 package media
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // the protocol's checksum, no secret
 	"encoding/hex"
@@ -9,10 +8,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
+	"strconv"
 	"sync"
-
-	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // buffers are for copying files; 64 KiB each.
@@ -31,20 +30,10 @@ type row struct {
 	crc   uint32
 }
 
-const selectRow = `SELECT m.usn, coalesce(m.csum, ''), coalesce(f.usn = m.usn, 0), coalesce(f.disk, m.fname), coalesce(f.size, 0), coalesce(f.mtime, 0), coalesce(f.crc, 0)
-	FROM media m LEFT JOIN ankisyncd_file f ON f.fname = m.fname WHERE m.fname = ?`
-
-// lookup reads the row of a name with a prepared selectRow; nil if there is none.
-func lookup(ctx context.Context, st *sqlite.Stmt, name string) (r *row, err error) {
-	err = st.Query(ctx, func(scan func(...any) error) error {
-		r = &row{name: name}
-		return scan(&r.usn, &r.sum, &r.known, &r.disk, &r.size, &r.mtime, &r.crc)
-	}, name)
-	if err != nil {
-		return nil, fmt.Errorf("read media row: %w", err)
-	}
-	return r, nil
-}
+// selectRows reads the rows of some names, a JSON array: running a statement for
+// each costs more than finding its row.
+const selectRows = `SELECT m.fname, m.usn, coalesce(m.csum, ''), coalesce(f.usn = m.usn, 0), coalesce(f.disk, m.fname), coalesce(f.size, 0), coalesce(f.mtime, 0), coalesce(f.crc, 0)
+	FROM json_each(?) n CROSS JOIN media m ON m.fname = n.value LEFT JOIN ankisyncd_file f ON f.fname = m.fname`
 
 // staged is one row of a change with its new content waiting in the staging
 // folder.
@@ -56,31 +45,38 @@ type staged struct {
 	f   *os.File // open until it is synced
 }
 
-// intact reports whether the file of a row is there and, as far as its size
-// tells, whole.
-func intact(root *os.Root, disk string, size int64) bool {
-	fi, err := root.Stat(disk)
-	return err == nil && fi.Mode().IsRegular() && fi.Size() == size
-}
-
 // stager writes the contents of a batch to the staging folder.
 type stager struct {
 	s       *Store
-	root    *os.Root // the media folder
-	staging *os.Root // the staging folder in it
+	dirs    *dirs
 	id      string
 	list    []staged
+	keepAll bool // do not drop what seems to be stored already
 }
 
-func newStager(s *Store, root, staging *os.Root) *stager {
+func newStager(s *Store, d *dirs) *stager {
 	var b [8]byte
 	_, _ = rand.Read(b[:])
-	return &stager{s: s, root: root, staging: staging, id: hex.EncodeToString(b[:])}
+	return &stager{s: s, dirs: d, id: hex.EncodeToString(b[:])}
+}
+
+// repeats reports whether every row says what is stored already. It holds as
+// long as the caller has the lock under which rows was read.
+func (g *stager) repeats(rows map[string]*row) bool {
+	for i := range g.list {
+		it := &g.list[i]
+		r := rows[it.name]
+		alive := r != nil && r.sum != ""
+		if it.del == alive || alive && (r.sum != it.sum || !g.dirs.intact(r.disk, it.size)) {
+			return false
+		}
+	}
+	return true
 }
 
 // add stages one addition of a zip. old is what the database said of the name
-// a moment ago; if the content seems to be the same (size and CRC), it is only
-// hashed, so that repeating an upload writes nothing.
+// a moment ago; if the content is the same, it is only hashed, so that
+// repeating an upload writes nothing.
 func (g *stager) add(a addition, old *row) error {
 	if a.member == nil {
 		g.list = append(g.list, staged{name: a.name, del: true})
@@ -89,7 +85,10 @@ func (g *stager) add(a addition, old *row) error {
 	buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
 	defer buffers.Put(buf)
 	size := int64(a.member.UncompressedSize64) //nolint:gosec // checked against the limit
-	if old != nil && old.sum != "" && old.known && old.size == size && old.crc == a.member.CRC32 && intact(g.root, old.disk, size) {
+	if size <= int64(len(*buf)) && g.s.o.SyncDelay >= 0 {
+		return g.addSmall(a, old, (*buf)[:size])
+	}
+	if old != nil && old.sum != "" && old.known && old.size == size && old.crc == a.member.CRC32 && g.dirs.intact(old.disk, size) {
 		sum := sha1.New() //nolint:gosec // the protocol's checksum
 		if err := copyMember(sum, a.member, *buf); err != nil {
 			return err
@@ -102,15 +101,52 @@ func (g *stager) add(a addition, old *row) error {
 	return g.write(a.name, func(w io.Writer) error { return copyMember(w, a.member, *buf) })
 }
 
+// addSmall is add for a file that fits into a buffer: most do.
+func (g *stager) addSmall(a addition, old *row, buf []byte) error {
+	if err := readWhole(a.member, buf); err != nil {
+		return err
+	}
+	sum := sha1.Sum(buf) //nolint:gosec // the protocol's checksum
+	it := staged{name: a.name, digest: digest{size: int64(len(buf)), crc: a.member.CRC32, sum: hex.EncodeToString(sum[:])}}
+	if old != nil && old.sum == it.sum && g.dirs.intact(old.disk, it.size) {
+		g.list = append(g.list, it)
+		return nil
+	}
+	if err := errors.Join(g.s.at("create"), g.s.at("write")); err != nil {
+		return err
+	}
+	it.tmp = g.tmp()
+	mtime, err := g.dirs.create(it.tmp, buf)
+	it.mtime = mtime
+	g.list = append(g.list, it) // also what is half written: discard removes it
+	if err != nil {
+		return g.stageError(err)
+	}
+	return g.s.at("close")
+}
+
+// tmp names the next staged file.
+func (g *stager) tmp() string { return g.id + "-" + strconv.Itoa(len(g.list)) }
+
+// stageError says that staging failed. If the folder has been removed by hand,
+// the next try makes it anew.
+func (g *stager) stageError(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		g.dirs.gone.Store(true)
+		return errRestage
+	}
+	return fmt.Errorf("stage media file: %w", err)
+}
+
 // write stages the content that fill writes, hashing it on the way.
 func (g *stager) write(name string, fill func(io.Writer) error) error {
-	tmp := fmt.Sprintf("%s-%d", g.id, len(g.list))
+	tmp := g.tmp()
 	if err := g.s.at("create"); err != nil {
 		return err
 	}
-	f, err := g.staging.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	f, err := g.dirs.staging.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {
-		return fmt.Errorf("stage media file: %w", err)
+		return g.stageError(err)
 	}
 	g.list = append(g.list, staged{name: name, tmp: tmp, f: f})
 	it := &g.list[len(g.list)-1]
@@ -141,9 +177,12 @@ func (g *stager) flush(old map[string]*row) error {
 		if it.tmp == "" {
 			continue
 		}
-		if r := old[it.name]; r != nil && r.sum == it.sum && intact(g.root, r.disk, it.size) {
+		if r := old[it.name]; !g.keepAll && r != nil && r.sum == it.sum && g.dirs.intact(r.disk, it.size) {
 			g.drop(it)
 			continue
+		}
+		if it.f == nil {
+			continue // closed already
 		}
 		if strict {
 			startWriting(it.f)
@@ -166,7 +205,7 @@ func (g *stager) flush(old map[string]*row) error {
 	if len(keep) == 0 || !strict {
 		return g.s.at("staged")
 	}
-	if err := syncDir(g.staging, "."); err != nil {
+	if err := syncDir(g.dirs.staging, "."); err != nil {
 		return fmt.Errorf("stage media files: %w", err)
 	}
 	return g.s.at("staged")
@@ -179,7 +218,7 @@ func (g *stager) drop(it *staged) {
 		_ = it.f.Close()
 	}
 	if it.tmp != "" {
-		_ = g.staging.Remove(it.tmp)
+		_ = g.dirs.staging.Remove(it.tmp)
 	}
 	it.f, it.tmp = nil, ""
 }

@@ -24,6 +24,9 @@ const user = "alice"
 
 var ctx = context.Background()
 
+// large does not fit into one of the store's buffers.
+var large = strings.Repeat("more than a buffer ", 5000)
+
 // entry is one row of a zip: content "" is a deletion.
 type entry struct{ name, data string }
 

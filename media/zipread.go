@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"unicode/utf8"
@@ -108,6 +109,29 @@ func readMember(f *zip.File, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: listing of more than %d bytes", ErrBadRequest, limit)
 	}
 	return buf.Bytes(), nil
+}
+
+// readWhole unpacks a member into buf, which is as long as the zip says the
+// member is.
+func readWhole(f *zip.File, buf []byte) error {
+	if f.Method != zip.Store || f.CompressedSize64 != f.UncompressedSize64 {
+		w := bytes.NewBuffer(buf[:0])
+		return copyMember(w, f, make([]byte, min(len(buf)+1, 4<<10)))
+	}
+	raw, err := f.OpenRaw()
+	if err == nil {
+		_, err = io.ReadFull(raw, buf)
+	}
+	var disk *fs.PathError
+	switch {
+	case errors.As(err, &disk):
+		return err // as in copyMember
+	case err != nil:
+		return fmt.Errorf("%w: member %.20q: %v", ErrBadRequest, f.Name, err)
+	case crc32.ChecksumIEEE(buf) != f.CRC32:
+		return fmt.Errorf("%w: member %.20q: %v", ErrBadRequest, f.Name, zip.ErrChecksum)
+	}
+	return nil
 }
 
 // copyMember unpacks a member into w. It reads no more than the size that the

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 )
 
 // mediaResponse is the envelope of every media answer in JSON. Err must be
@@ -12,20 +13,22 @@ type mediaResponse struct {
 	Err  string `json:"err"`
 }
 
-type mediaBeginResponse struct {
-	USN int32 `json:"usn"`
-	// SK is what legacy clients authenticate with from here on.
-	SK string `json:"sk"`
-}
-
-// mediaBegin opens a media sync: it tells the media usn.
+// mediaBegin opens a media sync: it tells the media usn, and the key ("sk") that
+// legacy clients authenticate with from here on.
 func (s *Server) mediaBegin(ctx context.Context, c *call, body []byte) (any, error) {
 	if c.header {
 		var req struct {
 			V *string `json:"v"`
 		}
-		if err := json.Unmarshal(body, &req); err != nil {
-			return nil, bad("begin", err)
+		plain := plainObject(body, func(key []byte, _ int, text []byte) bool {
+			req.V = plainString(text)
+			return string(key) == "v" && text != nil
+		})
+		if !plain {
+			req.V = nil
+			if err := json.Unmarshal(body, &req); err != nil {
+				return nil, bad("begin", err)
+			}
 		}
 		if req.V == nil {
 			return nil, badf("begin: no client version")
@@ -37,5 +40,7 @@ func (s *Server) mediaBegin(ctx context.Context, c *call, body []byte) (any, err
 	if err != nil {
 		return nil, err
 	}
-	return mediaResponse{Data: mediaBeginResponse{usn, c.session.SK}}, nil
+	b := strconv.AppendInt(append(make([]byte, 0, 128), `{"data":{"usn":`...), int64(usn), 10)
+	b = appendString(append(b, `,"sk":`...), c.session.SK)
+	return encodedJSON(append(b, `},"err":""}`...)), nil
 }

@@ -25,7 +25,11 @@ func (s *Server) mediaChanges(ctx context.Context, c *call, body []byte) (any, e
 	if err != nil {
 		return nil, err
 	}
-	b := []byte(`{"data":[`)
+	size := 32
+	for _, ch := range list {
+		size += len(ch.Name) + len(ch.Sum) + 20
+	}
+	b := append(make([]byte, 0, size), `{"data":[`...)
 	for i, ch := range list {
 		b = append(comma(b, i), '[')
 		b = appendString(b, ch.Name)

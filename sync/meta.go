@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 )
@@ -10,6 +11,21 @@ import (
 type metaRequest struct {
 	Version *int   `json:"v"`
 	Client  string `json:"cv"`
+}
+
+// plain reads a message as clients write it; false is for encoding/json to read.
+func (r *metaRequest) plain(body []byte) bool {
+	return plainObject(body, func(key []byte, number int, text []byte) bool {
+		switch string(key) {
+		case "v":
+			r.Version = &number
+			return text == nil
+		case "cv":
+			r.Client = string(text)
+			return text != nil
+		}
+		return false
+	})
 }
 
 type metaResponse struct {
@@ -27,13 +43,32 @@ type metaResponse struct {
 	UName string `json:"uname"`
 }
 
+// appendJSON is json.Marshal by hand: no other answer is asked for as often.
+func (r *metaResponse) appendJSON(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"mod":`...), r.Mod, 10)
+	b = strconv.AppendInt(append(b, `,"scm":`...), r.SCM, 10)
+	b = strconv.AppendInt(append(b, `,"usn":`...), int64(r.USN), 10)
+	b = strconv.AppendInt(append(b, `,"ts":`...), r.TS, 10)
+	b = appendString(append(b, `,"msg":`...), r.Msg)
+	b = strconv.AppendBool(append(b, `,"cont":`...), r.Cont)
+	b = strconv.AppendInt(append(b, `,"hostNum":`...), int64(r.HostNum), 10)
+	b = strconv.AppendBool(append(b, `,"empty":`...), r.Empty)
+	b = strconv.AppendInt(append(b, `,"media_usn":`...), int64(r.MediaUSN), 10)
+	b = strconv.AppendInt(append(b, `,"musn":`...), int64(r.MUSN), 10)
+	b = appendString(append(b, `,"uname":`...), r.UName)
+	return append(b, '}')
+}
+
 // meta tells a client the state of its collection (docs/protocol.md §6.1). It
 // does not disturb a running sync: on the official server the status check of
 // one device ends the sync of another.
 func (s *Server) meta(ctx context.Context, c *call, body []byte) (any, error) {
 	var req metaRequest
-	if err := json.Unmarshal(body, &req); err != nil {
-		return nil, bad("meta", err)
+	if !req.plain(body) {
+		req = metaRequest{}
+		if err := json.Unmarshal(body, &req); err != nil {
+			return nil, bad("meta", err)
+		}
 	}
 	if req.Version == nil {
 		return nil, badf("meta: no protocol version")
@@ -62,7 +97,7 @@ func (s *Server) meta(ctx context.Context, c *call, body []byte) (any, error) {
 		Empty: m.Empty, MediaUSN: musn, MUSN: musn, UName: user,
 	}
 	r.Cont, r.Msg = mayContinue(*req.Version, m)
-	return r, nil
+	return encodedJSON(r.appendJSON(make([]byte, 0, 256))), nil
 }
 
 // mayContinue refuses clients that would harm the collection: those that know

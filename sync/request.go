@@ -112,14 +112,12 @@ func (c *call) messageLimit() int64 {
 // readHeader reads the header of a protocol 11 request and prepares its body
 // (docs/protocol.md §3.2). Nobody's body is read before it is known whose it is.
 func (c *call) readHeader() error {
-	var h struct {
-		V *int    `json:"v"`
-		K *string `json:"k"`
-		C *string `json:"c"`
-		S *string `json:"s"`
-	}
-	if err := json.Unmarshal([]byte(c.r.Header.Get(syncHeader)), &h); err != nil {
-		return bad("anki-sync header", err)
+	var h headerFields
+	if text := []byte(c.r.Header.Get(syncHeader)); !h.plain(text) {
+		h = headerFields{}
+		if err := json.Unmarshal(text, &h); err != nil {
+			return bad("anki-sync header", err)
+		}
 	}
 	if h.V == nil || h.K == nil || h.C == nil || h.S == nil {
 		return badf("anki-sync header lacks a key")
@@ -137,7 +135,9 @@ func (c *call) readHeader() error {
 func (c *call) readZstd(body io.Reader) error {
 	dec := decoders.Get().(*zstd.Decoder) //nolint:forcetypeassert // the pool holds nothing else
 	c.closers = append(c.closers, func() {
-		if dec.Reset(nil) == nil { // lets go of the body
+		// Resetting lets go of the body. What has unpacked a file has a window
+		// of megabytes by now, and is dropped.
+		if err := dec.Reset(nil); err == nil && c.step.stream == nil {
 			decoders.Put(dec)
 		}
 	})
@@ -167,6 +167,39 @@ func unzstd(dec *zstd.Decoder, r io.Reader) (io.Reader, error) {
 		return nil, bad("zstd body", err)
 	}
 	return decodeErrors{dec}, nil
+}
+
+// headerFields are what the header of a request says.
+type headerFields struct {
+	V *int    `json:"v"`
+	K *string `json:"k"`
+	C *string `json:"c"`
+	S *string `json:"s"`
+}
+
+// plain reads a header as clients write it; false is for encoding/json to read.
+func (h *headerFields) plain(text []byte) bool {
+	return plainObject(text, func(key []byte, number int, text []byte) bool {
+		switch string(key) {
+		case "v":
+			h.V = &number
+			return text == nil
+		case "k":
+			h.K = plainString(text)
+		case "c":
+			h.C = plainString(text)
+		case "s":
+			h.S = plainString(text)
+		default:
+			return false
+		}
+		return text != nil
+	})
+}
+
+func plainString(text []byte) *string {
+	s := string(text)
+	return &s
 }
 
 // decoders are kept: making one costs more than decoding a small message. They

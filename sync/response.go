@@ -61,16 +61,17 @@ type encodedJSON []byte
 
 // bytes answers with b.
 func (w *responder) bytes(c *call, b []byte) error {
-	w.Header().Set("Content-Type", "application/octet-stream")
+	head := w.Header()
+	head["Content-Type"] = octetStream
 	if c.zstd() {
-		w.Header().Set(originalSizeHeader, strconv.Itoa(len(b)))
+		head[canonicalOriginalSize] = []string{strconv.Itoa(len(b))}
 		if len(b) <= smallAnswer {
 			b = rawFrame(b)
 		} else {
 			b = encoder().EncodeAll(b, nil)
 		}
 	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	head["Content-Length"] = []string{strconv.Itoa(len(b))}
 	_, err := w.Write(b)
 	return err
 }
@@ -106,6 +107,11 @@ func (w *responder) stream(c *call, size int64, packed bool, src func(io.Writer)
 // originalSizeHeader gives the length of the decoded body. A protocol 11 client
 // fails without it, also on an empty body (docs/protocol.md §3.2).
 const originalSizeHeader = "anki-original-size"
+
+var (
+	octetStream           = []string{"application/octet-stream"} // shared, never written to
+	canonicalOriginalSize = http.CanonicalHeaderKey(originalSizeHeader)
+)
 
 // encoder returns the encoder of small answers. EncodeAll may be called by many
 // goroutines; it makes as many states as run at once.

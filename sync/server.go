@@ -83,6 +83,7 @@ type Server struct {
 	oldIDs   textIDClients
 	spooling atomic.Int64 // bytes in spools
 	memory   *budget      // what large messages may take, bytes
+	tidying  atomic.Bool  // memory is being given back
 }
 
 // New returns a Server.
@@ -195,9 +196,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Step: c.step.name, User: c.session.User, Client: c.client, Proto: c.proto(), Status: rw.status,
 		In: body.n, Out: rw.n, Dur: s.o.Now().Sub(start), Err: err,
 	}, c)
+	if c.step.name == "upload" {
+		s.tidy()
+	}
 	if rw.abort {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// tidy gives back the memory that a whole collection needed on its way: small
+// machines have other uses for it, and the next may be weeks away.
+func (s *Server) tidy() {
+	if !s.tidying.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		defer s.tidying.Store(false)
+		debug.FreeOSMemory()
+	}()
 }
 
 func (s *Server) report(o Observation, c *call) {

@@ -1,0 +1,72 @@
+package media_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ankisyncd/ankisyncd/media"
+)
+
+// TestOldJournal opens a database as version 1 left it when it was killed after
+// a commit: it had a row in the journal for each file.
+func TestOldJournal(t *testing.T) {
+	s, root := newStore(t, media.Options{})
+	mustApply(t, s, entry{"kept", "kept"}, entry{"replaced", "old"}, entry{"deleted", "x"})
+	if err := s.Evict(user); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(root, user, "collection.media")
+	staging := filepath.Join(folder, media.StagingDir)
+	if err := os.Mkdir(staging, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"1-0": "new", "1-1": "added", "2-0": "overtaken"} {
+		if err := os.WriteFile(filepath.Join(staging, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db := filepath.Join(root, user, "collection.media.server.db")
+	sqlOn(t, db, `DROP TABLE ankisyncd_journal;
+		CREATE TABLE ankisyncd_journal (disk TEXT NOT NULL PRIMARY KEY, fname TEXT NOT NULL, usn INT NOT NULL, tmp TEXT, batch INT NOT NULL) WITHOUT ROWID;
+		INSERT INTO ankisyncd_journal VALUES ('replaced', 'replaced', 4, '1-0', 7), ('added', 'added', 5, '1-1', 7), ('deleted', 'deleted', 6, NULL, 8), ('kept', 'kept', 9, '2-0', 8);
+		UPDATE media SET usn = 4, csum = '`+sha("new")+`' WHERE fname = 'replaced';
+		INSERT INTO media VALUES ('added', 5, '`+sha("added")+`');
+		UPDATE media SET usn = 6, csum = NULL WHERE fname = 'deleted';
+		UPDATE ankisyncd_meta SET version = 1, last_usn = 6, max_usn = 6, files = 3`)
+	agree(t, s, folder)
+	got := files(t, folder)
+	want := map[string]string{"kept": "kept", "replaced": "new", "added": "added"}
+	if len(got) != len(want) {
+		t.Error(got)
+	}
+	for name, content := range want {
+		if got[name] != content {
+			t.Errorf("%s is %q", name, got[name])
+		}
+	}
+	if usn := mustApply(t, s, entry{"another", "x"}); usn != 7 {
+		t.Error(usn)
+	}
+	if err := s.Evict(user); err != nil {
+		t.Fatal(err)
+	}
+	if got := query(t, db, `SELECT version FROM ankisyncd_meta`); got != "2" {
+		t.Errorf("version %s", got)
+	}
+}
+
+// TestStagingRemoved removes the folder for incoming files between two uploads,
+// as somebody who tidies up might.
+func TestStagingRemoved(t *testing.T) {
+	for _, content := range []string{"small", large} {
+		s, root := newStore(t, media.Options{})
+		folder := filepath.Join(root, user, "collection.media")
+		mustApply(t, s, entry{"a", "a"})
+		if err := os.RemoveAll(filepath.Join(folder, media.StagingDir)); err != nil {
+			t.Fatal(err)
+		}
+		mustApply(t, s, entry{"b", content})
+		agree(t, s, folder)
+	}
+}
