@@ -2,12 +2,20 @@ package collection
 
 import (
 	"context"
+	"errors"
 	"math"
 )
 
 // chunkRows is how many rows one chunk holds. Clients accept any number; this
 // is what all of them expect.
 const chunkRows = 250
+
+// chunkBytes is how much text a chunk has at least when it ends before that:
+// the answer is in memory as rows, as JSON and compressed.
+const chunkBytes = 1 << 20
+
+// errChunkFull ends a query.
+var errChunkFull = errors.New("collection: the chunk is full")
 
 // chunkCursor says how far the rows that changed here have been handed out.
 // Rows are taken in the order of (usn, id), which the usn indexes have already:
@@ -19,6 +27,8 @@ type chunkCursor struct {
 	started bool
 	usn     USN
 	id      int64
+
+	text int // bytes in this chunk
 }
 
 // Chunk returns the next rows that changed here since the client's last sync
@@ -28,16 +38,20 @@ func (s *Store) Chunk(ctx context.Context, name, skey string) (Chunk, error) {
 	var out Chunk
 	err := s.step(ctx, name, skey, func(u *user, se *session) error {
 		c := &se.cursor
+		c.text = 0
 		for left := chunkRows; left > 0 && c.table < 3; {
 			ok, err := c.seek(u.col, se.clientUSN)
 			if err != nil {
 				return err
 			}
 			if !ok {
-				*c = chunkCursor{table: c.table + 1}
+				*c = chunkCursor{table: c.table + 1, text: c.text}
 				continue
 			}
 			n, err := c.next(u.col, left, &out)
+			if errors.Is(err, errChunkFull) {
+				break
+			}
 			if err != nil {
 				return err
 			}
@@ -106,6 +120,7 @@ func (c *chunkCursor) next(h *handle, limit int, out *Chunk) (int, error) {
 			k.Ivl = max(k.Ivl, 0)
 			out.Cards = append(out.Cards, k)
 			c.id = k.ID
+			c.text += len(k.Data)
 		default:
 			var t Note
 			if err := scan(&t.ID, &t.GUID, &t.MID, &t.Mod, &t.USN, &t.Tags, &t.Flds); err != nil {
@@ -113,6 +128,10 @@ func (c *chunkCursor) next(h *handle, limit int, out *Chunk) (int, error) {
 			}
 			out.Notes = append(out.Notes, t)
 			c.id = t.ID
+			c.text += len(t.Flds) + len(t.Tags)
+		}
+		if c.text >= chunkBytes {
+			return errChunkFull
 		}
 		return nil
 	}, chunkSelects[c.table]+` WHERE usn = ? AND id > ? ORDER BY id LIMIT ?`, c.usn, c.id, limit)

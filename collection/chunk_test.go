@@ -3,6 +3,7 @@ package collection
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -111,6 +112,61 @@ func TestChunkPaging(t *testing.T) {
 				t.Errorf("after the end: %+v, %v", c, err)
 			}
 		})
+	}
+}
+
+// TestChunkOfLongTexts: a chunk ends before its rows take much memory, and the
+// next goes on behind it.
+func TestChunkOfLongTexts(t *testing.T) {
+	const cards, notes, size = 7, 30, 300_000
+	r := newRig(t, Options{})
+	path := newFile(t, `UPDATE col SET usn = 301`)
+	usn := func(i int) int { return 5 + i/4 }
+	fill(t, path, "cards", cards, usn)
+	fill(t, path, "notes", notes, usn)
+	r.put(testUser, path)
+	if err := r.s.Edit(t.Context(), testUser, func(tx *Txn) error {
+		_, err := tx.h.exec(`UPDATE notes SET flds = replace(hex(zeroblob(?)), '00', 'xx')`, size/2)
+		if err == nil {
+			_, err = tx.h.exec(`UPDATE cards SET data = replace(hex(zeroblob(?)), '00', 'yy')`, size/2)
+		}
+		return errors.Join(err, tx.write())
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.start(5, false)
+	seen := map[string]int{}
+	for n := 1; ; n++ {
+		c, err := r.s.Chunk(t.Context(), testUser, "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := 0
+		for _, x := range c.Cards {
+			seen[fmt.Sprint("card ", x.ID)]++
+			text += len(x.Data)
+		}
+		for _, x := range c.Notes {
+			seen[fmt.Sprint("note ", x.ID)]++
+			text += len(x.Flds)
+		}
+		if text >= chunkBytes+size || text < chunkBytes && !c.Done {
+			t.Errorf("chunk %d has %d bytes, done %v", n, text, c.Done)
+		}
+		if c.Done {
+			break
+		}
+		if n > 100 {
+			t.Fatal("no end")
+		}
+	}
+	for what, n := range seen {
+		if n != 1 {
+			t.Errorf("%s came %d times", what, n)
+		}
+	}
+	if len(seen) != cards+notes {
+		t.Errorf("%d rows, want %d", len(seen), cards+notes)
 	}
 }
 
