@@ -403,12 +403,12 @@ func TestFlush(t *testing.T) {
 			return nil
 		})
 		mustApply(t, s, entry{"a", "a"}, entry{"b", "b"})
-		time.Sleep(delay - 1)
+		time.Sleep(delay - time.Nanosecond)
 		synctest.Wait()
 		if len(steps) > 0 {
 			t.Errorf("too early: %q", steps)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if want := []string{"sync file", "sync file", "sync folder"}; !slices.Equal(steps, want) {
 			t.Errorf("%q, want %q", steps, want)

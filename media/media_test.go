@@ -476,7 +476,7 @@ func testBounds(t *testing.T) {
 			t.Errorf("%d open", s.OpenCount())
 		}
 	}
-	time.Sleep(idle - 1)
+	time.Sleep(idle - time.Nanosecond)
 	synctest.Wait()
 	if n := s.OpenCount(); n != 3 {
 		t.Errorf("%d open before their time", n)
