@@ -11,7 +11,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
-	"log"
 	"log/slog"
 	"math/big"
 	"net"
@@ -100,7 +99,7 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 // client of it.
 func (p *pipes) serve(t *testing.T, h http.Handler) *http.Client {
 	t.Helper()
-	srv := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	srv := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	go func() { _ = srv.Serve(p) }()
 	transport := &http.Transport{DialContext: p.dial}
 	t.Cleanup(func() {

@@ -93,7 +93,7 @@ func TestLongText(t *testing.T) {
 // message is a call whose payload is made while it is read, and may be read
 // again.
 func message(s *Server, step string, payload func() io.Reader) *call {
-	c := &call{s: s, step: s.steps[step], r: httptest.NewRequest("POST", "/", nil)}
+	c := &call{s: s, step: s.steps[step], r: httptest.NewRequest(http.MethodPost, "/", nil)}
 	c.again = func() (io.Reader, error) { return payload(), nil }
 	c.payload = payload()
 	return c
