@@ -2,6 +2,7 @@ package media
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -150,4 +151,63 @@ func (d *dirs) intact(disk string, size int64) bool {
 // needs none of os.Root's care.
 func single(name string) bool {
 	return name != "." && name != ".." && name != "" && filepath.Base(name) == name
+}
+
+// openFolder opens the media folder, making it if create says so.
+func (h *handle) openFolder(create bool) error {
+	if h.root != nil {
+		return nil
+	}
+	if create {
+		if err := h.s.at("mkdir"); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(h.folder(), 0o777); err != nil {
+			return err
+		}
+	}
+	d, err := openDirs(h.folder(), h.s.portable)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open media folder: %w", err)
+	}
+	info, err := d.root.Stat(".")
+	if err != nil {
+		_ = d.release()
+		return fmt.Errorf("open media folder: %w", err)
+	}
+	h.dirs, h.root, h.rootInfo = d, d.root, info
+	return nil
+}
+
+// closeFolder is the opposite of openFolder.
+func (h *handle) closeFolder() error {
+	if h.dirs == nil {
+		return nil
+	}
+	err := h.dirs.release()
+	h.dirs, h.root = nil, nil
+	return err
+}
+
+// openStaging opens the folder for incoming files, making it if it is missing.
+func (h *handle) openStaging() error {
+	if h.dirs != nil && h.dirs.gone.Load() {
+		if err := h.closeFolder(); err != nil {
+			return err
+		}
+	}
+	if err := h.openFolder(true); err != nil {
+		return err
+	}
+	if h.dirs.staging != nil {
+		return nil
+	}
+	var err error
+	if h.fold, err = h.dirs.openStaging(); err != nil {
+		return fmt.Errorf("make folder for incoming files: %w", err)
+	}
+	return nil
 }
