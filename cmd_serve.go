@@ -105,6 +105,7 @@ func logConfig(log *slog.Logger, cfg *config.Config) {
 // called, so that a second signal ends the process at once. The stores are
 // closed last, when no request runs any more.
 func serve(ctx context.Context, stop func(), cfg *config.Config, log *slog.Logger, stdout io.Writer) (err error) {
+	tuneMemory(cfg)
 	if err := createAccounts(ctx, cfg); err != nil {
 		return err
 	}
