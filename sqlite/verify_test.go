@@ -44,7 +44,7 @@ func sample(t testing.TB, rows int) string {
 			if i%50 == 0 {
 				flds = strings.Repeat("long ", 3000) // csum lies in an overflow page
 			}
-			if _, err := tx.Exec(`INSERT INTO notes VALUES (?, ?, ?, ?, ?)`, int64(1500000000000+i*7), fmt.Sprint("g", i), i%7-1, flds, r.Int64()-r.Int64()); err != nil {
+			if _, err := tx.Exec(`INSERT INTO notes VALUES (?, ?, ?, ?, ?)`, 1500000000000+int64(i)*7, fmt.Sprint("g", i), i%7-1, flds, r.Int64()-r.Int64()); err != nil {
 				return err
 			}
 		}
