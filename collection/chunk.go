@@ -93,14 +93,14 @@ func (c *chunkCursor) next(h *handle, limit int, out *Chunk) (int, error) {
 		switch c.table {
 		case 0:
 			var r RevlogEntry
-			if err := scan(&r.ID, &r.CID, &r.USN, &r.Ease, &r.Ivl, &r.LastIvl, &r.Factor, &r.Time, &r.Type); err != nil {
+			if err := scan(&r.ID, &r.CID, (*int32)(&r.USN), &r.Ease, &r.Ivl, &r.LastIvl, &r.Factor, &r.Time, &r.Type); err != nil {
 				return err
 			}
 			out.Revlog = append(roomier(out.Revlog, n), r)
 			c.id = r.ID
 		case 1:
 			var k Card
-			if err := scan(&k.ID, &k.NID, &k.DID, &k.Ord, &k.Mod, &k.USN, &k.Type, &k.Queue, &k.Due, &k.Ivl, &k.Factor,
+			if err := scan(&k.ID, &k.NID, &k.DID, &k.Ord, &k.Mod, (*int32)(&k.USN), &k.Type, &k.Queue, &k.Due, &k.Ivl, &k.Factor,
 				&k.Reps, &k.Lapses, &k.Left, &k.ODue, &k.ODID, &k.Flags, &k.Data); err != nil {
 				return err
 			}
@@ -109,7 +109,7 @@ func (c *chunkCursor) next(h *handle, limit int, out *Chunk) (int, error) {
 			c.id = k.ID
 		default:
 			var t Note
-			if err := scan(&t.ID, &t.GUID, &t.MID, &t.Mod, &t.USN, &t.Tags, &t.Flds); err != nil {
+			if err := scan(&t.ID, &t.GUID, &t.MID, &t.Mod, (*int32)(&t.USN), &t.Tags, &t.Flds); err != nil {
 				return err
 			}
 			out.Notes = append(roomier(out.Notes, n), t)
