@@ -57,7 +57,7 @@ func TestCursor(t *testing.T) {
 		return append(out, fmt.Sprint(err))
 	}
 	for _, a := range []any{
-		nil, 0, 1, -1, 300, math.MaxInt32, math.MaxInt32 + 1, int64(math.MinInt64), 1.0, 1.5, math.Inf(1), "", "text", "12", "nul\x00inside", "\xff\xfe", "ä😀",
+		nil, 0, 1, -1, 300, math.MaxInt32, int64(math.MaxInt32) + 1, int64(math.MinInt64), 1.0, 1.5, math.Inf(1), "", "text", "12", "nul\x00inside", "\xff\xfe", "ä😀",
 		[]byte{}, []byte("blob\x00"),
 	} {
 		for _, dest := range dests {
