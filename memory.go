@@ -13,17 +13,13 @@ import (
 // it may grow by the floor as well.
 const heapFloor = 12 << 20
 
-// floor is never written to, so that it takes addresses and no memory.
-var floor []byte
+var noProfiles sync.Once
 
-var tuneOnce sync.Once
-
-// tuneMemory sets up the runtime for serving.
-func tuneMemory(cfg *config.Config) {
-	tuneOnce.Do(func() {
-		floor = make([]byte, heapFloor)
-		if !cfg.PProf {
-			runtime.MemProfileRate = 0 // nobody can ask for it
-		}
-	})
+// tuneMemory sets up the runtime for serving. What it returns must be kept; it is
+// never written to, so that it takes addresses and no memory.
+func tuneMemory(cfg *config.Config) (floor []byte) {
+	if !cfg.PProf {
+		noProfiles.Do(func() { runtime.MemProfileRate = 0 }) // nobody can ask for them
+	}
+	return make([]byte, heapFloor)
 }
