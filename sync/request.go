@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -128,13 +129,15 @@ func (c *call) readHeader() error {
 	if err := c.authenticate(); err != nil {
 		return err
 	}
-	dec := decoders.Get().(*zstd.Decoder) //nolint:forcetypeassert // the pool holds nothing else
-	if err := dec.Reset(http.MaxBytesReader(nil, c.r.Body, c.wireLimit())); err != nil {
+	dec := decoders.Get().(*bodyDecoder) //nolint:forcetypeassert // the pool holds nothing else
+	dec.in.Reset(http.MaxBytesReader(nil, c.r.Body, c.wireLimit()))
+	if err := dec.Reset(dec.in); err != nil {
 		return bad("zstd body", err)
 	}
 	c.closers = append(c.closers, func() {
 		// Resetting lets go of the body. What has unpacked a file has a window
 		// of megabytes by now, and is dropped.
+		dec.in.Reset(nil)
 		if err := dec.Reset(nil); err == nil && c.step.stream == nil {
 			decoders.Put(dec)
 		}
@@ -183,8 +186,15 @@ var decoders = sync.Pool{New: func() any {
 	if err != nil {
 		panic(err) // only wrong options can do that
 	}
-	return d
+	return &bodyDecoder{d, bufio.NewReaderSize(nil, 1<<10)}
 }}
+
+// bodyDecoder is a decoder and its input: it reads a few bytes at a time, and
+// each read of a body passes several hands.
+type bodyDecoder struct {
+	*zstd.Decoder
+	in *bufio.Reader
+}
 
 // maxZstdWindow bounds the memory of a decoder. Level 22 needs 128 MiB; clients
 // use the default level, which needs 2, and 8 is what every decoder must allow.
