@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -105,6 +106,7 @@ func logConfig(log *slog.Logger, cfg *config.Config) {
 // called, so that a second signal ends the process at once. The stores are
 // closed last, when no request runs any more.
 func serve(ctx context.Context, stop func(), cfg *config.Config, log *slog.Logger, stdout io.Writer) (err error) {
+	defer runtime.KeepAlive(tuneMemory(cfg))
 	if err := createAccounts(ctx, cfg); err != nil {
 		return err
 	}

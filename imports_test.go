@@ -44,7 +44,7 @@ var rooms = map[string][]string{
 	"rendering":  {"schema"},
 
 	// the bottom
-	"sqlite": {"database/sql", "golang.org/x/text", "modernc.org/sqlite"},
+	"sqlite": {"database/sql", "golang.org/x/text", "modernc.org/libc", "modernc.org/sqlite"},
 	"config": {"gopkg.in/ini.v1"},
 }
 

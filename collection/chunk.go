@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 )
 
 // chunkRows is how many rows one chunk holds. Clients accept any number; this
@@ -106,27 +107,27 @@ func (c *chunkCursor) next(h *handle, limit int, out *Chunk) (int, error) {
 		switch c.table {
 		case 0:
 			var r RevlogEntry
-			if err := scan(&r.ID, &r.CID, &r.USN, &r.Ease, &r.Ivl, &r.LastIvl, &r.Factor, &r.Time, &r.Type); err != nil {
+			if err := scan(&r.ID, &r.CID, (*int32)(&r.USN), &r.Ease, &r.Ivl, &r.LastIvl, &r.Factor, &r.Time, &r.Type); err != nil {
 				return err
 			}
-			out.Revlog = append(out.Revlog, r)
+			out.Revlog = append(roomier(out.Revlog, n), r)
 			c.id = r.ID
 		case 1:
 			var k Card
-			if err := scan(&k.ID, &k.NID, &k.DID, &k.Ord, &k.Mod, &k.USN, &k.Type, &k.Queue, &k.Due, &k.Ivl, &k.Factor,
+			if err := scan(&k.ID, &k.NID, &k.DID, &k.Ord, &k.Mod, (*int32)(&k.USN), &k.Type, &k.Queue, &k.Due, &k.Ivl, &k.Factor,
 				&k.Reps, &k.Lapses, &k.Left, &k.ODue, &k.ODID, &k.Flags, &k.Data); err != nil {
 				return err
 			}
 			k.Ivl = max(k.Ivl, 0)
-			out.Cards = append(out.Cards, k)
+			out.Cards = append(roomier(out.Cards, n), k)
 			c.id = k.ID
 			c.text += len(k.Data)
 		default:
 			var t Note
-			if err := scan(&t.ID, &t.GUID, &t.MID, &t.Mod, &t.USN, &t.Tags, &t.Flds); err != nil {
+			if err := scan(&t.ID, &t.GUID, &t.MID, &t.Mod, (*int32)(&t.USN), &t.Tags, &t.Flds); err != nil {
 				return err
 			}
-			out.Notes = append(out.Notes, t)
+			out.Notes = append(roomier(out.Notes, n), t)
 			c.id = t.ID
 			c.text += len(t.Flds) + len(t.Tags)
 		}
@@ -136,4 +137,14 @@ func (c *chunkCursor) next(h *handle, limit int, out *Chunk) (int, error) {
 		return nil
 	}, chunkSelects[c.table]+` WHERE usn = ? AND id > ? ORDER BY id LIMIT ?`, c.usn, c.id, limit)
 	return n, err
+}
+
+// roomier gives a list of rows room for a whole chunk once the chunk proves to
+// be no small one: growing step by step copies each row several times.
+func roomier[T any](list []T, n int) []T {
+	const small = 16
+	if n == small {
+		return slices.Grow(list, chunkRows-small+1)
+	}
+	return list
 }

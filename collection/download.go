@@ -257,7 +257,7 @@ func (s *Store) unpin(u *user) {
 		u.unpinned = nil
 		u.torn = nil
 		if u.col != nil && u.sync == nil {
-			s.foldWAL(u)
+			s.foldWAL(u, checkpointBytes)
 		}
 	}
 }

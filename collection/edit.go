@@ -266,7 +266,7 @@ func (t *Txn) commit() error {
 	}
 	t.study.mod, t.study.scm, t.study.usn = after.Mod, after.SCM, after.USN
 	t.u.study = t.study
-	t.s.foldWAL(t.u)
+	t.s.foldWAL(t.u, maxWALBytes)
 	if t.kept {
 		t.s.prune(t.u)
 	}

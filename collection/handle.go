@@ -12,9 +12,16 @@ import (
 	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
-// checkpointBytes is the size of a WAL beyond which it is folded into the
-// collection after a commit. Until then a commit costs one write and one fsync.
-const checkpointBytes = 4 << 20
+// A WAL is folded into the collection when it has become large; until then a
+// commit costs one write and one fsync. Beyond checkpointBytes it is folded once
+// the collection has rested for a while, since a client would wait for it: on a
+// large collection 1000 reviews lie on as many pages. Beyond maxWALBytes it is
+// folded after the commit at once.
+const (
+	checkpointBytes = 4 << 20
+	maxWALBytes     = 16 << 20
+	rest            = 2 * time.Second
+)
 
 // handle is an open collection: one connection, in exclusive locking mode.
 type handle struct {

@@ -175,16 +175,17 @@ func (s *Store) Finish(ctx context.Context, name, skey string) (int64, error) {
 			h.counts = &c
 		}
 		u.remember(after)
-		s.foldWAL(u)
+		s.foldWAL(u, maxWALBytes)
 		return nil
 	})
 	return mod, err
 }
 
-// foldWAL checkpoints a WAL that has become large. Failing is no failure of
-// what was committed: it is tried again after the next commit.
-func (s *Store) foldWAL(u *user) {
-	if u.pins > 0 || walSize(u.path()) < checkpointBytes {
+// foldWAL checkpoints a WAL that has so many bytes. Failing is no failure of
+// what was committed: it is tried again later. The caller holds u's lock, and no
+// sync is running.
+func (s *Store) foldWAL(u *user, bytes int64) {
+	if u.pins > 0 || walSize(u.path()) < bytes {
 		return
 	}
 	if err := u.col.checkpoint(); err != nil {

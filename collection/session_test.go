@@ -546,3 +546,45 @@ func TestFullInTheMiddle(t *testing.T) {
 		t.Errorf("logged: %s", &log)
 	}
 }
+
+// TestFoldWAL: a large WAL waits until nobody is waiting, and a very large one
+// does not.
+func TestFoldWAL(t *testing.T) {
+	r := newRig(t, Options{IdleTimeout: time.Hour})
+	r.seed(testUser)
+	usn, id := USN(1<<20), int64(0)
+	sync := func(mib int) {
+		t.Helper()
+		r.start(usn, true)
+		for range mib {
+			var c Chunk
+			for range 256 {
+				id++
+				c.Cards = append(c.Cards, Card{ID: id, Data: strings.Repeat("x", 4096)})
+			}
+			if err := r.s.ApplyChunk(t.Context(), testUser, "k", c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.finish()
+	}
+	sync(5)
+	r.s.sweep()
+	if n := walSize(r.file(testUser)); n < checkpointBytes {
+		t.Errorf("%d bytes: folded while it may be needed", n)
+	}
+	r.clock.add(rest)
+	r.s.sweep()
+	if n := walSize(r.file(testUser)); n != 0 {
+		t.Errorf("%d bytes in the WAL of a collection that rests", n)
+	}
+	m := r.meta()
+	sync(17)
+	if n := walSize(r.file(testUser)); n != 0 {
+		t.Errorf("%d bytes in the WAL after a large sync", n)
+	}
+	if got := r.meta(); got.USN != m.USN+1 {
+		t.Errorf("usn %d after %d", got.USN, m.USN)
+	}
+	r.wantRows(`SELECT count(*) FROM cards WHERE length(data) = 4096`, fmt.Sprint(22*256))
+}

@@ -263,7 +263,8 @@ func (s *Store) closeHandle(u *user) {
 	}
 }
 
-// janitor ends syncs whose client vanished and closes idle collections.
+// janitor ends syncs whose client vanished, folds what resting collections have
+// beside them, and closes idle ones.
 func (s *Store) janitor() {
 	defer close(s.done)
 	t := time.NewTicker(min(s.o.IdleTimeout, s.o.SyncTimeout, 20*time.Second)/4 + time.Millisecond)
@@ -295,8 +296,13 @@ func (s *Store) sweep() {
 			s.o.Log.Info("sync expired", "user", u.name, "idle", now.Sub(u.sync.lastStep))
 			s.rollback(u)
 		}
-		if u.sync == nil && u.pins == 0 && u.col != nil && now.Sub(u.col.lastUsed) >= s.o.IdleTimeout {
-			s.closeHandle(u)
+		if u.sync == nil && u.pins == 0 && u.col != nil {
+			switch idle := now.Sub(u.col.lastUsed); {
+			case idle >= s.o.IdleTimeout:
+				s.closeHandle(u)
+			case idle >= rest:
+				s.foldWAL(u, checkpointBytes)
+			}
 		}
 		u.unlock()
 	}

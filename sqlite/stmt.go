@@ -106,6 +106,14 @@ func (s *Stmt) Query(ctx context.Context, f func(scan func(dest ...any) error) e
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	if c, ok := cursorOf(rows); ok && ctx.Done() == nil {
+		return c.each(f)
+	}
+	return readAll(rows, f)
+}
+
+// readAll calls f for every row as the driver reads it.
+func readAll(rows driver.Rows, f func(scan func(dest ...any) error) error) error {
 	row := make([]driver.Value, len(rows.Columns()))
 	scan := func(dest ...any) error { return scanRow(row, dest) }
 	for {

@@ -8,5 +8,5 @@ func (s *Server) chunk(ctx context.Context, c *call, _ []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return encodedJSON(appendChunk(nil, &ch)), nil
+	return encodedJSON(appendChunk(make([]byte, 0, chunkSize(&ch)), &ch)), nil
 }

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -133,10 +134,11 @@ func (c *call) readHeader() error {
 }
 
 func (c *call) readZstd(body io.Reader) error {
-	dec := decoders.Get().(*zstd.Decoder) //nolint:forcetypeassert // the pool holds nothing else
+	dec := decoders.Get().(*bodyDecoder) //nolint:forcetypeassert // the pool holds nothing else
 	c.closers = append(c.closers, func() {
 		// Resetting lets go of the body. What has unpacked a file has a window
 		// of megabytes by now, and is dropped.
+		dec.in.Reset(nil)
 		if err := dec.Reset(nil); err == nil && c.step.stream == nil {
 			decoders.Put(dec)
 		}
@@ -162,11 +164,12 @@ func (c *call) readZstd(body io.Reader) error {
 	return err
 }
 
-func unzstd(dec *zstd.Decoder, r io.Reader) (io.Reader, error) {
-	if err := dec.Reset(r); err != nil {
+func unzstd(dec *bodyDecoder, r io.Reader) (io.Reader, error) {
+	dec.in.Reset(r)
+	if err := dec.Reset(dec.in); err != nil {
 		return nil, bad("zstd body", err)
 	}
-	return decodeErrors{dec}, nil
+	return decodeErrors{dec.Decoder}, nil
 }
 
 // headerFields are what the header of a request says.
@@ -209,8 +212,15 @@ var decoders = sync.Pool{New: func() any {
 	if err != nil {
 		panic(err) // only wrong options can do that
 	}
-	return d
+	return &bodyDecoder{d, bufio.NewReaderSize(nil, 1<<10)}
 }}
+
+// bodyDecoder is a decoder and its input: it reads a few bytes at a time, and
+// each read of a body passes several hands.
+type bodyDecoder struct {
+	*zstd.Decoder
+	in *bufio.Reader
+}
 
 // maxZstdWindow bounds the memory of a decoder. Level 22 needs 128 MiB; clients
 // use the default level, which needs 2, and 8 is what every decoder must allow.
