@@ -84,7 +84,7 @@ func (c *call) importPackage(ctx context.Context, kind, data string) (err error)
 	}
 	// The package becomes a collection of its own, checked as every upload is.
 	src := collection.New(dir, collection.Options{
-		MaxUploadBytes: c.a.o.MaxImportBytes, Now: c.a.o.Now, Snapshots: collection.Retention{Keep: -1},
+		MaxUploadBytes: c.a.o.MaxImportBytes, Now: c.a.o.Now, StayBuried: true, Snapshots: collection.Retention{Keep: -1},
 	})
 	defer func() { err = errors.Join(err, src.Close()) }()
 	const name = "import"

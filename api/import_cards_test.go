@@ -115,7 +115,7 @@ func TestImportSchedules(t *testing.T) {
 			data := fixture(t, name)
 			now := time.Unix(1795428000, 0)
 			o := collection.Options{Now: func() time.Time { return now }}
-			theirs := collection.New(t.TempDir(), o)
+			theirs := collection.New(t.TempDir(), collection.Options{Now: o.Now, StayBuried: true})
 			t.Cleanup(func() { _ = theirs.Close() })
 			if err := theirs.Upload(t.Context(), "alice", bytes.NewReader(data)); err != nil {
 				t.Fatal(err)
@@ -181,7 +181,7 @@ func meta(t testing.TB, s *collection.Store) (m collection.Meta) {
 // TestImportKeepsSchedules imports a package of notes that are here, learned
 // further: only what a note lacks is added.
 func TestImportKeepsSchedules(t *testing.T) {
-	now := time.Unix(1795428000, 0)
+	now := time.Unix(1795428000, 0).AddDate(0, 0, 2) // the day of a limit of a deck
 	c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
 	data := fixture(t, "v18-26.09")
 	if err := c.s.Upload(t.Context(), "alice", bytes.NewReader(data)); err != nil {
@@ -295,16 +295,18 @@ func TestImportedCard(t *testing.T) {
 		home      int64 // the card stays lent to deck 70
 		odue      int64
 	}{
-		{what: "lent review", k: calendars{shift: 3}, card: "2 2 -99999 5 10 3", want: "2 2 -99999 5", home: 80, odue: 13},
-		{what: "lent new card", k: calendars{shift: 3}, card: "0 2 -99999 0 10 3", want: "0 2 -99999 0", home: 80, odue: 10},
+		{what: "lent review", k: calendars{shift: 3}, card: "2 2 -99999 5 10 3", want: "2 2 -99996 5", home: 80, odue: 13},
+		{what: "lent new card", k: calendars{shift: 3}, card: "0 2 -99999 0 10 3", want: "0 2 -99996 0", home: 80, odue: 10},
 		{what: "lent step", k: calendars{shift: 3}, card: "1 1 1795394701 0 1795394701 3", want: "1 1 1795394701 0", home: 80, odue: 1795394701},
-		{what: "lent step of days", k: calendars{shift: 3}, card: "3 3 8 4 8 3", want: "3 3 11 4", home: 80, odue: 11},
-		{what: "lent preview", k: calendars{shift: 3}, card: "2 4 1795394701 4 8 3", want: "2 4 1795394701 4", home: 80, odue: 11},
+		{what: "lent step of days", k: calendars{shift: 3}, card: "3 3 8 4 8 3", want: "3 3 11 4", home: 80, odue: 8},
+		{what: "lent preview", k: calendars{shift: 3}, card: "2 4 1795394701 4 8 3", want: "2 4 1795394704 4", home: 80, odue: 11},
 		{what: "lent nonsense", k: calendars{shift: 3}, card: "9 2 8 4 8 3", want: "0 0 0 0", home: -80},
 		{what: "new", card: "0 0 12 0 0 0", want: "0 0 12 0"},
 		{what: "new of a filtered deck", card: "0 0 -100000 0 12 3", want: "0 0 12 0"},
 		{what: "review", k: calendars{shift: -3}, card: "2 2 10 5 0 0", want: "2 2 7 5"},
 		{what: "suspended review", k: calendars{shift: 3}, card: "2 -1 10 5 0 0", want: "2 -1 13 5"},
+		{what: "suspended step of days", k: calendars{shift: 3}, card: "3 -1 8 4 0 0", want: "3 -1 8 4"},
+		{what: "lent buried review", k: calendars{shift: 3}, card: "2 -2 -99999 4 8 3", want: "2 -2 -99996 4", home: 80, odue: 11},
 		{what: "suspended step", k: calendars{shift: 3}, card: "1 -1 1795394701 0 0 0", want: "1 -1 1795394701 0", left: 2, out: 2},
 		{what: "step", k: calendars{shift: 3}, card: "1 1 1795394701 0 0 0", want: "1 1 1795394701 0", left: 2, out: 2},
 		{what: "step of days", k: calendars{shift: 3}, card: "3 3 8 4 0 0", want: "3 3 11 4", left: 1, out: 1},
