@@ -57,7 +57,7 @@ func TestImportAsTheClient(t *testing.T) {
 		"clashing":     {90, 35, 108, 8},
 		"younger":      {92, 35, 108, 8}, // the collection began after the package's
 		"older":        {92, 35, 108, 8}, // and long before it
-		"one-filtered": {18, 4, 5, 6},   // the package is of a filtered deck
+		"one-filtered": {18, 4, 5, 6},    // the package is of a filtered deck
 		"without-home": {92, 0, 108, 8},  // and lacks the home of cards in one
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,15 +5,19 @@ Run with the Python of an installed client (see ../README.md):
     python golden/imports.py [output directory]
 
 For each case it writes NAME.apkg, the package; NAME.anki2.gz, the collection
-before; and NAME.json.gz, the cards, decks and options after the library has
-imported the package with schedules and deck options. `go test ./api` imports
-the same package through the API.
+before; and NAME.json.gz, the cards, review log, decks and options after the
+library has imported the package with schedules and deck options. `go test
+./api` imports the same package through the API.
 """
 
 import gzip
+import json
 import os
+import sqlite3
 import sys
+import tempfile
 import time
+import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from scheduling import Lab, save  # noqa: E402
@@ -21,6 +25,9 @@ from study import prepare  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(HERE, "..", "..", "api", "testdata", "imports")
+
+
+TODAY = 1000  # in the package
 
 
 def source():
@@ -31,7 +38,73 @@ def source():
     d["desc"] = "described in the package"
     lab.col.decks.save(d)
     lab.col.decks.id("Empty")
+    lab.deck("A::B", last_day_studied=lab.today, new_studied=3, review_studied=4, learning_studied=1, milliseconds_studied=5000)
+    lab.deck("A::D", last_day_studied=lab.today - 4, new_studied=2, new_limit_today=(5, lab.today + 2), review_limit_today=(6, lab.today - 1))
+    col = lab.col
+    for i, cid in enumerate(col.db.list("select id from cards where did = ? and type = 2 order by id", lab.decks["G"])):
+        if i % 3 == 0:  # shown again in a preview
+            col.db.execute("update cards set queue = 4, due = ? where id = ?", int(time.time()) + 60, cid)
+    put_aside(lab)
+    logs(lab)
     return lab
+
+
+def logs(lab):
+    """Gives all cards that are not new reviews, and the times of the last ones."""
+    db, rng = lab.col.db, lab.rng
+    start = (int(time.time()) - 86400 * 90) * 1000
+    for n, (cid, ivl) in enumerate(db.all("select id, ivl from cards where type != 0 order by id")):
+        day = 0
+        for i in range(rng.randint(1, 3)):
+            db.execute("insert into revlog values (?,?,0,?,?,?,?,?,?)", start + day * 86400000 + n, cid, rng.randint(1, 4),
+                       ivl if i else -600, rng.randint(1, 9), 2500 if i else 0, rng.randint(500, 60000), min(i, 1))
+            day += rng.randint(1, 30)
+    text, _ = lab.col.fix_integrity()
+    print(text)
+
+
+def put_aside(lab):
+    """Suspends and buries cards of every kind, being learned and others, at home and in filtered decks."""
+    col = lab.col
+    for where in ("odid = 0", "odid != 0"):
+        for kind, queue in ((0, 0), (0, 2), (1, 1), (1, 3), (1, 4), (2, 2), (3, 1), (3, 3), (2, 4)):
+            cids = col.db.list(f"select id from cards where {where} and type = ? and queue = ? order by id", kind, queue)
+            for i, cid in enumerate(cids[:3] if len(cids) > 4 else cids[:2]):
+                col.db.execute("update cards set queue = ? where id = ?", (-1, -2, -3)[i], cid)
+
+
+def shifted(days):
+    """A collection begun later than that of the package, so that the same day has another number."""
+    def prepare(lab):
+        lab.col.db.execute("update col set crt = crt + ?", 86400 * days)
+    return prepare
+
+
+def without_home(path):
+    """Takes the home deck of some cards in filtered decks out of a package of the old format, and lets decks have been studied
+    today."""
+    with zipfile.ZipFile(path) as z:
+        parts = {n: z.read(n) for n in z.namelist()}
+    name = "collection.anki21"
+    with tempfile.TemporaryDirectory() as d:
+        file = os.path.join(d, "c")
+        with open(file, "wb") as f:
+            f.write(parts[name])
+        db = sqlite3.connect(file)
+        decks = json.loads(db.execute("select decks from col").fetchone()[0])
+        gone = db.execute("select odid, count(*) from cards where odid != 0 group by odid order by 2").fetchone()[0]
+        db.execute("update cards set odid = 4711 where odid = ?", (gone,))
+        decks = {k: v for k, v in decks.items() if v["name"] != "Empty"}
+        for deck in decks.values():  # the library exports none
+            deck["newToday"] = deck["revToday"] = [TODAY, 5]
+        db.execute("update col set decks = ?", (json.dumps(decks),))
+        db.commit()
+        db.close()
+        with open(file, "rb") as f:
+            parts[name] = f.read()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+        for n, data in parts.items():
+            z.writestr(zipfile.ZipInfo(n), data, zipfile.ZIP_DEFLATED)
 
 
 def clashing(lab):
@@ -51,7 +124,8 @@ def clashing(lab):
 
 
 def result(col):
-    decks = [{"name": name, "kind": kind} for name, kind in col.db.all("select name, hex(kind) from decks order by name")]
+    decks = [{"name": name, "kind": kind, "common": common}
+             for name, kind, common in col.db.all("select name, hex(kind), hex(common) from decks order by name")]
     names = {did: name for did, name in col.db.all("select id, name from decks")}
     cards = []
     for row in col.db.all("select n.guid, c.ord, c.did, c.odid, c.type, c.queue, c.due, c.odue, c.ivl, c.factor, c.reps, c.lapses,"
@@ -60,16 +134,21 @@ def result(col):
         row[2], row[3] = names[row[2]], names.get(row[3], "")
         cards.append(row)
     configs = [list(r) for r in col.db.all("select id, name, hex(config) from deck_config order by id")]
-    return {"decks": decks, "cards": cards, "configs": configs}
+    revlog = [list(r) for r in col.db.all("select n.guid, c.ord, r.id, r.ease, r.ivl, r.lastIvl, r.factor, r.time, r.type from revlog r"
+                                          " join cards c on c.id = r.cid join notes n on n.id = c.nid order by r.id")]
+    return {"decks": decks, "cards": cards, "configs": configs, "revlog": revlog}
 
 
-def record(out, name, legacy, prepare_target):
+def record(out, name, legacy, prepare_target=None, deck=None, change=None):
     from anki import import_export_pb2
-    from anki.collection import Collection, ExportAnkiPackageOptions
+    from anki.collection import Collection, DeckIdLimit, ExportAnkiPackageOptions
     lab = source()
     path = os.path.join(out, name + ".apkg")
-    lab.col.export_anki_package(out_path=path, limit=None, options=ExportAnkiPackageOptions(
+    limit = DeckIdLimit(lab.decks[deck]) if deck else None
+    lab.col.export_anki_package(out_path=path, limit=limit, options=ExportAnkiPackageOptions(
         with_scheduling=True, with_deck_configs=True, with_media=False, legacy=legacy))
+    if change:
+        change(path)
     target = Lab(22, False, notes=6)
     if prepare_target:
         prepare_target(target)
@@ -85,16 +164,22 @@ def record(out, name, legacy, prepare_target):
     col.import_anki_package(import_export_pb2.ImportAnkiPackageRequest(
         package_path=path, options=import_export_pb2.ImportAnkiPackageOptions(with_scheduling=True, with_deck_configs=True)))
     save(out, name, {"now": now} | result(col))
-    print(name, col.card_count(), "cards")
+    os.chmod(path, 0o644)
+    print(name, col.card_count(), "cards", col.db.scalar("select count() from cards where odid != 0"), "lent",
+          col.db.scalar("select count() from revlog"), "reviews")
 
 
 def main():
     out = sys.argv[1] if len(sys.argv) > 1 else OUT
     os.makedirs(out, exist_ok=True)
     os.environ["TZ"] = "UTC"
-    record(out, "latest", False, None)
-    record(out, "legacy", True, None)
+    record(out, "latest", False)
+    record(out, "legacy", True)
     record(out, "clashing", False, clashing)
+    record(out, "younger", False, shifted(999))
+    record(out, "older", True, shifted(-700))
+    record(out, "one-filtered", False, shifted(300), deck="F")
+    record(out, "without-home", True, shifted(300), change=without_home)
 
 
 if __name__ == "__main__":
