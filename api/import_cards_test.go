@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/schema"
@@ -343,4 +344,28 @@ func TestImportedCard(t *testing.T) {
 			t.Errorf("%s: ids %v", b.what, ids)
 		}
 	}
+}
+
+// TestImportedCardAnything: whatever a package says of a card, it becomes one
+// that a client could have made, in the deck that it was given or at its home.
+func TestImportedCardAnything(t *testing.T) {
+	number := rapid.OneOf(rapid.Int64Range(-5, 5), rapid.Int64Range(-100_010, 100_010), rapid.Int64Range(1e9, 2e9), rapid.Int64())
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(what string) int64 { return number.Draw(rt, what) }
+		c := collection.Card{
+			ID: 5, NID: 6, DID: 7, ODID: rapid.Int64Range(0, 1).Draw(rt, "odid"), Type: draw("type"), Queue: draw("queue"), Due: draw("due"),
+			ODue: draw("odue"), Ivl: draw("ivl"), Factor: draw("factor"), Reps: draw("reps"), Lapses: draw("lapses"), Left: draw("left"),
+			Flags: draw("flags"), Data: rapid.SampledFrom([]string{"", "{}", `{"pos":3}`, "[]", "{"}).Draw(rt, "data"),
+		}
+		k := calendars{shift: rapid.Int64Range(-20_000, 20_000).Draw(rt, "shift"), today: 4000, first: rapid.Bool().Draw(rt, "first")}
+		home := rapid.SampledFrom([]int64{0, 80}).Draw(rt, "home")
+		got := k.card(c, 60, 70, home)
+		if err := collection.CheckScheduling(&got); err != nil {
+			rt.Fatalf("%+v: %v", got, err)
+		}
+		lent := got.DID == 70 && got.ODID == home
+		if got.NID != 60 || !lent && (got.DID != home || got.ODID != 0) {
+			rt.Fatalf("%+v", got)
+		}
+	})
 }

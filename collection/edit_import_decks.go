@@ -41,13 +41,19 @@ func (t *Txn) ImportDecks(decks []*schema.Deck, theirToday uint32) (map[int64]in
 		return nil, err
 	}
 	i := deckImport{t: t, today: day.Today, theirs: theirToday, ids: map[int64]int64{}, suffix: " " + strconv.FormatInt(t.now.Unix(), 10)}
-	decks = slices.Clone(decks)
-	slices.SortStableFunc(decks, func(a, b *schema.Deck) int {
+	own := make([]schema.Deck, len(decks))
+	for k, d := range decks {
+		own[k] = *d
+		own[k].Name = schema.NormalizeDeckName(schema.HumanDeckName(d.Name))
+		if err := checkDeckName(own[k].Name); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(own, func(a, b schema.Deck) int {
 		return cmp.Compare(strings.Count(a.Name, deckSeparator), strings.Count(b.Name, deckSeparator))
 	})
-	for _, d := range decks {
-		own := *d
-		if err := i.deck(&own); err != nil {
+	for k := range own {
+		if err := i.deck(&own[k]); err != nil {
 			return nil, err
 		}
 	}
