@@ -58,7 +58,7 @@ func unzipped(t testing.TB, path string) []byte {
 // library on a copy: the same cards come up, and in the end all cards, the log
 // of reviews, the decks' counters and the tags are the same.
 func TestDayOfReviews(t *testing.T) {
-	for _, name := range []string{"sm2", "fsrs", "sm2-balanced", "fsrs-balanced"} {
+	for _, name := range []string{"sm2", "fsrs", "sm2-balanced", "fsrs-balanced", "sm2-rollover"} {
 		t.Run(name, func(t *testing.T) {
 			var day recordedDay
 			if err := json.Unmarshal(unzipped(t, "../collection/testdata/study/"+name+".json.gz"), &day); err != nil {
