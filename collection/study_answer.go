@@ -188,7 +188,8 @@ func (t *Txn) burySiblings(answered *Card, b scheduling.SiblingBury) ([]buriedCa
 }
 
 // ExtendLimits raises today's limits of a deck (0: the current one), of those
-// above and of those below it.
+// above and of those below it, as the original did: the cards come up in whichever
+// of them is studied. Current clients raise those of the deck alone.
 func (t *Txn) ExtendLimits(deckID int64, newCards, reviews int32) error {
 	if err := t.secondScheduler(); err != nil {
 		return err
