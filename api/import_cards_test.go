@@ -183,11 +183,8 @@ func meta(t testing.TB, s *collection.Store) (m collection.Meta) {
 // further: only what a note lacks is added.
 func TestImportKeepsSchedules(t *testing.T) {
 	now := time.Unix(1795428000, 0).AddDate(0, 0, 2) // the day of a limit of a deck
-	c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
 	data := fixture(t, "v18-26.09")
-	if err := c.s.Upload(t.Context(), "alice", bytes.NewReader(data)); err != nil {
-		t.Fatal(err)
-	}
+	c := clientOf(t, func() time.Time { return now }, data)
 	var cards []int64
 	if err := c.s.Edit(t.Context(), "alice", func(x *collection.Txn) (err error) {
 		if cards, err = x.FindCards(t.Context(), "is:new -deck:filtered -is:buried", collection.FindOptions{Limit: 5}); err != nil {
@@ -234,10 +231,7 @@ func changed(t testing.TB, name string, now time.Time, f func(x *collection.Txn)
 // far they are learned is not.
 func TestImportUpdates(t *testing.T) {
 	now := time.Unix(1795428000, 0)
-	c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
-	if err := c.s.Upload(t.Context(), "alice", bytes.NewReader(fixture(t, "v18-26.09"))); err != nil {
-		t.Fatal(err)
-	}
+	c := clientOf(t, func() time.Time { return now }, fixture(t, "v18-26.09"))
 	want := learnedBy(t, c.s)
 	var guid string
 	packed := changed(t, "v18-26.09", now, func(x *collection.Txn) error {

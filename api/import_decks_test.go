@@ -1,11 +1,9 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"os"
 	"slices"
 	"strings"
@@ -30,18 +28,13 @@ func importRig(t *testing.T, name string) (*client, recordedImport, string) {
 	t.Helper()
 	const dir = "testdata/imports/"
 	var want recordedImport
-	if err := json.Unmarshal(unzipped(t, dir+name+".json.gz"), &want); err != nil {
-		t.Fatal(err)
-	}
+	readGolden(t, dir+name+".json.gz", &want)
 	packed, err := os.ReadFile(dir + name + ".apkg")
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Unix(want.Now, 0)
-	c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
-	if err := c.s.Upload(t.Context(), "alice", bytes.NewReader(unzipped(t, dir+name+".anki2.gz"))); err != nil {
-		t.Fatal(err)
-	}
+	c := clientOf(t, func() time.Time { return now }, unzipped(t, dir+name+".anki2.gz"))
 	body := `{"filetype":"apkg","data":"` + base64.StdEncoding.EncodeToString(packed) + `"}`
 	c.ok("import_file", body)
 	return c, want, body
