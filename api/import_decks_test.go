@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -135,6 +136,85 @@ func TestImportAgain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestImportNotetypesAsTheClient imports a package that was one with the
+// collection and has changed since, as the collection has: the newer version of a
+// note wins, and that of a notetype if fields and templates are the same; else
+// it comes under another name. No device is to do a full sync.
+func TestImportNotetypesAsTheClient(t *testing.T) {
+	var want struct {
+		Notes, Notetypes [][]any
+		Rescoped         bool
+	}
+	const name = "notetypes"
+	readGolden(t, "testdata/imports/"+name+".json.gz", &want)
+	c, _, _ := importRig(t, name)
+	var notes, notetypes []string
+	before := meta(t, clientOf(t, time.Now, unzipped(t, "testdata/imports/"+name+".anki2.gz")).s)
+	if after := meta(t, c.s); after.SCM != before.SCM || want.Rescoped {
+		t.Errorf("the schema's time went from %d to %d", before.SCM, after.SCM)
+	}
+	if err := c.s.View(t.Context(), "alice", func(x *collection.Txn) error {
+		ids, err := x.FindNotes(t.Context(), "", collection.FindOptions{})
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			n, err := x.Note(id)
+			if err != nil || !strings.HasPrefix(n.GUID, "guid") {
+				continue
+			}
+			nt, err := x.Notetype(n.MID)
+			if err != nil {
+				return err
+			}
+			cards, err := x.NoteCards(id)
+			if err != nil {
+				return err
+			}
+			var ords []string
+			for _, c := range cards {
+				ords = append(ords, fmt.Sprint(c.Ord))
+			}
+			notes = append(notes, row(n.GUID, nt.Name, n.Flds, n.Tags, n.Mod, strings.Join(ords, ",")))
+		}
+		all, err := x.Notetypes()
+		for _, nt := range all {
+			fields, templates := []any{}, []any{}
+			for _, f := range nt.Fields {
+				fields = append(fields, f.Name)
+			}
+			for _, t := range nt.Templates {
+				templates = append(templates, []any{t.Name, t.Config.QFormat, t.Config.AFormat})
+			}
+			notetypes = append(notetypes, row(nt.Name, fields, templates, nt.Config.CSS, nt.Config.SortFieldIdx))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// The client tells notetypes by their ids only, so that every collection's
+	// "Basic" comes once more; here one that is alike will do.
+	alike := func(n []any) bool { return n[0] == "Alike+" }
+	if !slices.ContainsFunc(want.Notetypes, alike) {
+		t.Error("no notetype that is alike")
+	}
+	want.Notetypes = slices.DeleteFunc(want.Notetypes, alike)
+	for _, n := range want.Notes {
+		if n[1] == "Alike+" {
+			n[1] = "Alike"
+		}
+	}
+	for _, list := range [][]string{notes, notetypes} {
+		slices.Sort(list)
+	}
+	for what, pair := range map[string][2][]string{"notes": {rows(want.Notes), notes}, "notetypes": {rows(want.Notetypes), notetypes}} {
+		slices.Sort(pair[0])
+		if diff := cmp.Diff(pair[0], pair[1]); diff != "" || len(pair[1]) < 15 {
+			t.Errorf("%d %s (-want +got):\n%s", len(pair[1]), what, diff)
+		}
 	}
 }
 

@@ -103,7 +103,7 @@ func (m *merger) note(id int64) error {
 			return err
 		}
 		if old.Mod < n.Mod {
-			if err := m.to.UpdateNote(have, collection.NoteChange{Fields: fields, Tags: &tags}); err != nil {
+			if err := m.to.UpdateNote(have, collection.NoteChange{Fields: fields, Tags: &tags, Mod: n.Mod}); err != nil {
 				return err
 			}
 		}
@@ -143,8 +143,31 @@ func (m *merger) model(id int64) (*schema.Notetype, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ours, err = m.restyle(ours, theirs); err != nil {
+		return nil, err
+	}
 	m.models[id] = ours
 	return ours, nil
+}
+
+// restyle gives a notetype the templates and the style of the package's version of
+// it, if that is the newer one.
+func (m *merger) restyle(ours, theirs *schema.Notetype) (*schema.Notetype, error) {
+	if ours.ID != theirs.ID || ours.Mtime >= theirs.Mtime {
+		return ours, nil
+	}
+	change := collection.NotetypeChange{CSS: &theirs.Config.CSS}
+	for i := range theirs.Templates {
+		t := &theirs.Templates[i]
+		change.Templates = append(change.Templates, collection.TemplateChange{
+			From: i, Name: t.Name, Front: t.Config.QFormat, Back: t.Config.AFormat,
+			BrowserFront: t.Config.QFormatBrowser, BrowserBack: t.Config.AFormatBrowser,
+		})
+	}
+	if err := m.to.UpdateNotetype(ours.ID, change); err != nil {
+		return nil, err
+	}
+	return m.to.Notetype(ours.ID)
 }
 
 // sameShape tells whether notes of one notetype fit the other.
