@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/media"
 	"github.com/ankisyncd/ankisyncd/schema"
 )
 
@@ -215,6 +219,62 @@ func TestImportNotetypesAsTheClient(t *testing.T) {
 		if diff := cmp.Diff(pair[0], pair[1]); diff != "" || len(pair[1]) < 15 {
 			t.Errorf("%d %s (-want +got):\n%s", len(pair[1]), what, diff)
 		}
+	}
+}
+
+// TestImportMediaAsTheClient imports a package with media files, whose names mean
+// other files here: the same files are there afterwards, and notes refer to them.
+func TestImportMediaAsTheClient(t *testing.T) {
+	var want struct {
+		Now           int64
+		Before, Files map[string]string
+		Notes         [][]any
+	}
+	const base = "testdata/imports/media"
+	readGolden(t, base+".json.gz", &want)
+	packed, err := os.ReadFile(base + ".apkg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := media.Open(t.TempDir(), media.Options{})
+	t.Cleanup(func() { _ = files.Close() })
+	for name, text := range want.Before {
+		if _, err := files.Put(t.Context(), "alice", name, strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := newClient(t, Options{Now: func() time.Time { return time.Unix(want.Now, 0) }, Media: files}, collection.Options{})
+	if err := c.s.Upload(t.Context(), "alice", bytes.NewReader(unzipped(t, base+".anki2.gz"))); err != nil {
+		t.Fatal(err)
+	}
+	c.ok("import_file", `{"filetype":"apkg","data":"`+base64.StdEncoding.EncodeToString(packed)+`"}`)
+	have := map[string]string{}
+	for _, name := range append(slices.Collect(maps.Keys(want.Files)), "unused.png", "ü x.jpg") {
+		f, err := files.OpenFile(t.Context(), "alice", name)
+		if err != nil {
+			continue
+		}
+		text, err := io.ReadAll(f)
+		if err != nil || f.Close() != nil {
+			t.Fatal(err)
+		}
+		have[name] = string(text)
+	}
+	if diff := cmp.Diff(want.Files, have); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	var fields, wanted []string
+	for guid, n := range learnedBy(t, c.s) {
+		if strings.HasPrefix(guid, "guid") {
+			fields = append(fields, schema.JoinFields(n.Fields))
+		}
+	}
+	for _, n := range want.Notes {
+		wanted = append(wanted, n[2].(string))
+	}
+	slices.Sort(fields)
+	if diff := cmp.Diff(wanted, fields); diff != "" || len(fields) < 9 {
+		t.Errorf("notes (-want +got):\n%s", diff)
 	}
 }
 

@@ -91,7 +91,7 @@ func (m *merger) note(id int64) error {
 	if err != nil {
 		return err
 	}
-	fields := schema.SplitFields(m.rename(n.Flds))
+	fields := schema.SplitFields(rendering.RenameMedia(n.Flds, m.renamed))
 	for len(fields) < len(nt.Fields) {
 		fields = append(fields, "")
 	}
@@ -193,16 +193,6 @@ func ignoreMissing(err error) error {
 		return nil
 	}
 	return err
-}
-
-// rename changes references to media files that got another name.
-func (m *merger) rename(flds string) string {
-	for _, name := range rendering.MediaRefs(flds) {
-		if to, ok := m.renamed[name]; ok {
-			flds = strings.NewReplacer("[sound:"+name+"]", "[sound:"+to+"]", `"`+name+`"`, `"`+to+`"`, "'"+name+"'", "'"+to+"'").Replace(flds)
-		}
-	}
-	return flds
 }
 
 // putMedia stores the files of a package, all or those that are wanted. A name
