@@ -1,6 +1,7 @@
 """Packages that the API imports, and a scheduler that it upgrades: devices get it by an ordinary sync, find nothing to mend,
 study it, and send what they did back."""
 import base64
+import hashlib
 import pathlib
 import shutil
 import tempfile
@@ -157,3 +158,25 @@ def test_upgraded_scheduler_reaches_clients(rest, mk, who):  # noqa: F811
     same_collection(api, a)
     assert len(api("latest_revlog", limit=10000)) == before + 4
     check_copy(mk, a, OLD, who, NEWEST)
+
+
+def test_media_of_packages(rest, mk, who):  # noqa: F811
+    acct = rest.account()
+    a = mk(who, acct=acct)
+    a.add_note(["mine", '<img src="other.png">'])
+    a.put_media("other.png", "my own picture")
+    a.backdate()
+    a.first_upload()
+    a.media_sync()
+    api = Api(rest, acct.user)
+    api("import_file", filetype="apkg", data=base64.b64encode((PACKAGES / "media.apkg").read_bytes()).decode())
+    assert a.sync_ok()["result"] == "normal"
+    a.media_sync()
+    same_collection(api, a)
+    media = a.media()
+    assert media["other.png"] == hashlib.sha1(b"my own picture").hexdigest()
+    theirs = [name for name, sha in media.items() if sha == hashlib.sha1(b"theirs").hexdigest()]
+    assert len(theirs) >= 6 and "unused.png" not in theirs
+    fields = " ".join(n["flds"] for n in a.dump()["notes"].values())
+    renamed = [name for name in theirs if name.startswith("other-")]
+    assert renamed and all(name in fields for name in renamed)
