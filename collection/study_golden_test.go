@@ -93,7 +93,7 @@ func (c *testClock) set(now time.Time) {
 // counts and labels, and in the end every card, review, counter and tag is the
 // same.
 func TestStudyAsTheClient(t *testing.T) {
-	for _, name := range []string{"sm2", "fsrs", "sm2-balanced", "fsrs-balanced", "sm2-rollover", "fsrs-rollover"} {
+	for _, name := range []string{"sm2", "fsrs", "sm2-balanced", "fsrs-balanced", "sm2-undo", "fsrs-undo", "sm2-rollover", "fsrs-rollover"} {
 		t.Run(name, func(t *testing.T) { playStudy(t, name) })
 	}
 }

@@ -144,6 +144,8 @@ SESSIONS = {
     "fsrs": (12, True, 230),
     "sm2-balanced": (13, False, 230, True),
     "fsrs-balanced": (14, True, 230, True),
+    "sm2-undo": (17, False, 230, True, 5),
+    "fsrs-undo": (18, True, 230, True, 5),
     "sm2-rollover": (15, False, 260, False, 0, True),
     "fsrs-rollover": (16, True, 260, False, 6, True, -330),
 }
