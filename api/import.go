@@ -91,6 +91,13 @@ func (c *call) importPackage(ctx context.Context, kind, data string) (err error)
 	if err := src.Upload(ctx, name, col); err != nil {
 		return packageError(err)
 	}
+	// One of the scheduler of 2006 is upgraded first, as clients do.
+	if err := src.Edit(ctx, name, func(from *collection.Txn) error {
+		_, err := from.UpgradeScheduler()
+		return err
+	}); err != nil {
+		return packageError(err)
+	}
 	return src.View(ctx, name, func(from *collection.Txn) error {
 		return c.merge(ctx, from, p)
 	})

@@ -14,8 +14,8 @@ type calendars struct {
 	shift  int64  // days that a package's due day is later here
 	today  int64  // here
 	theirs uint32 // today there
-	// first is true if one of the two uses the scheduler of 2006, in which cards
-	// that are being learned have other rows.
+	// first is true if the collection uses the scheduler of 2006, in which cards
+	// that are being learned have other rows. Clients refuse such packages there.
 	first bool
 }
 
@@ -27,7 +27,7 @@ func calendarsOf(from, to *collection.Txn) (calendars, error) {
 	ours, err := to.Timing()
 	return calendars{
 		shift: int64(ours.Today) - int64(theirs.Today), today: int64(ours.Today), theirs: theirs.Today,
-		first: from.Meta().SchedVer != 2 || to.Meta().SchedVer != 2,
+		first: to.Meta().SchedVer != 2,
 	}, err
 }
 

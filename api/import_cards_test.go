@@ -264,17 +264,40 @@ func TestImportUpdates(t *testing.T) {
 	}
 }
 
-// TestImportFirstScheduler imports what was learned with the scheduler of 2006:
-// nothing stays half learned.
+// TestImportFirstScheduler imports into a collection of the scheduler of 2006:
+// nothing stays half learned. A package of that scheduler is upgraded first.
 func TestImportFirstScheduler(t *testing.T) {
 	now := time.Unix(1795428000, 0)
-	packed := changed(t, "v18-26.09", now, func(x *collection.Txn) error { return x.SetConfig("schedVer", 1) })
-	c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
-	c.ok("import_file", packed)
-	for query, want := range map[string]int{"": 54, "is:learn": 0, "is:review": 9, "is:new": 45, "deck:filtered": 0} {
-		if got := decodeTo[[]any](t, c.ok("find_cards", fmt.Sprintf(`{"query":%q}`, query))); len(got) != want {
-			t.Errorf("%q: %d cards, want %d", query, len(got), want)
-		}
+	first := func(x *collection.Txn) error { return x.SetConfig("schedVer", 1) }
+	for name, b := range map[string]struct {
+		package1, collection1 bool
+		want                  map[string]int
+	}{
+		"package":    {true, false, map[string]int{"": 54, "is:learn": 9, "is:review": 9, "is:new": 36, "deck:filtered": 16}},
+		"collection": {false, true, map[string]int{"": 54, "is:learn": 0, "is:review": 9, "is:new": 45, "deck:filtered": 0}},
+		"both":       {true, true, map[string]int{"": 54, "is:learn": 0, "is:review": 9, "is:new": 45, "deck:filtered": 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			packed := changed(t, "v18-26.09", now, func(x *collection.Txn) error {
+				if b.package1 {
+					return first(x)
+				}
+				return nil
+			})
+			c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
+			c.ok("list_decks", "{}") // makes the collection
+			if b.collection1 {
+				if err := c.s.Edit(t.Context(), "alice", first); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.ok("import_file", packed)
+			for query, want := range b.want {
+				if got := decodeTo[[]any](t, c.ok("find_cards", fmt.Sprintf(`{"query":%q}`, query))); len(got) != want {
+					t.Errorf("%q: %d cards, want %d", query, len(got), want)
+				}
+			}
+		})
 	}
 }
 

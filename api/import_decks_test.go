@@ -50,17 +50,25 @@ func importRig(t *testing.T, name string) (*client, recordedImport, string) {
 // reviews, decks and options are the same afterwards (e2e/golden/imports.py).
 func TestImportAsTheClient(t *testing.T) {
 	for name, least := range map[string]struct{ cards, lent, reviews, configs int }{
-		"latest":       {92, 35, 108, 8},
-		"legacy":       {92, 35, 108, 8},
-		"clashing":     {90, 35, 108, 8},
-		"younger":      {92, 35, 108, 8}, // the collection began after the package's
-		"older":        {92, 35, 108, 8}, // and long before it
-		"one-filtered": {18, 4, 5, 6},    // the package is of a filtered deck
-		"without-home": {92, 0, 108, 8},  // and lacks the home of cards in one
+		"latest":        {92, 35, 108, 8},
+		"legacy":        {92, 35, 108, 8},
+		"clashing":      {90, 35, 108, 8},
+		"younger":       {92, 35, 108, 8}, // the collection began after the package's
+		"older":         {92, 35, 108, 8}, // and long before it
+		"one-filtered":  {18, 4, 5, 6},    // the package is of a filtered deck
+		"without-home":  {92, 0, 108, 8},  // and lacks the home of cards in one
+		"first-package": {92, 35, 108, 8}, // the package uses the scheduler of 2006
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, want, _ := importRig(t, name)
 			got := importedInto(t, c.s)
+			for _, card := range want.Cards {
+				if card[3] == "" {
+					// A lapse of 2006 leaves its day in odue there, which the client's own
+					// check of the database mends.
+					card[7] = float64(0)
+				}
+			}
 			var decks []string
 			for _, d := range want.Decks {
 				decks = append(decks, recordedDeck(t, d.Name, d.Kind, d.Common))

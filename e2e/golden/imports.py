@@ -80,9 +80,8 @@ def shifted(days):
     return prepare
 
 
-def without_home(path):
-    """Takes the home deck of some cards in filtered decks out of a package of the old format, and lets decks have been studied
-    today."""
+def repack(path, change):
+    """Changes the database in a package of the old format."""
     with zipfile.ZipFile(path) as z:
         parts = {n: z.read(n) for n in z.namelist()}
     name = "collection.anki21"
@@ -91,13 +90,7 @@ def without_home(path):
         with open(file, "wb") as f:
             f.write(parts[name])
         db = sqlite3.connect(file)
-        decks = json.loads(db.execute("select decks from col").fetchone()[0])
-        gone = db.execute("select odid, count(*) from cards where odid != 0 group by odid order by 2").fetchone()[0]
-        db.execute("update cards set odid = 4711 where odid = ?", (gone,))
-        decks = {k: v for k, v in decks.items() if v["name"] != "Empty"}
-        for deck in decks.values():  # the library exports none
-            deck["newToday"] = deck["revToday"] = [TODAY, 5]
-        db.execute("update col set decks = ?", (json.dumps(decks),))
+        change(db)
         db.commit()
         db.close()
         with open(file, "rb") as f:
@@ -105,6 +98,28 @@ def without_home(path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
         for n, data in parts.items():
             z.writestr(zipfile.ZipInfo(n), data, zipfile.ZIP_DEFLATED)
+
+
+def without_home(db):
+    """Takes the home deck of some cards in filtered decks away, and lets decks have been studied today."""
+    decks = json.loads(db.execute("select decks from col").fetchone()[0])
+    gone = db.execute("select odid, count(*) from cards where odid != 0 group by odid order by 2").fetchone()[0]
+    db.execute("update cards set odid = 4711 where odid = ?", (gone,))
+    decks = {k: v for k, v in decks.items() if v["name"] != "Empty"}
+    for deck in decks.values():  # the library exports none
+        deck["newToday"] = deck["revToday"] = [TODAY, 5]
+    db.execute("update col set decks = ?", (json.dumps(decks),))
+
+
+def first_scheduler(db):
+    """Makes the collection one of the scheduler of 2006, which had no type 3, no queues 4 and -3, and kept the day of a lapse in odue."""
+    conf = json.loads(db.execute("select conf from col").fetchone()[0])
+    conf["schedVer"] = 1
+    db.execute("update col set conf = ?", (json.dumps(conf),))
+    db.execute("update cards set odue = ? where type = 3 and odid = 0", (TODAY + 2,))
+    db.execute("update cards set type = 2 where type = 3")
+    db.execute("update cards set queue = -2 where queue = -3")
+    db.execute("update cards set queue = 2 where queue = 4")
 
 
 def clashing(lab):
@@ -148,7 +163,7 @@ def record(out, name, legacy, prepare_target=None, deck=None, change=None):
     lab.col.export_anki_package(out_path=path, limit=limit, options=ExportAnkiPackageOptions(
         with_scheduling=True, with_deck_configs=True, with_media=False, legacy=legacy))
     if change:
-        change(path)
+        repack(path, change)
     target = Lab(22, False, notes=6)
     if prepare_target:
         prepare_target(target)
@@ -424,10 +439,6 @@ def main():
     os.environ["TZ"] = "UTC"
     record_notetypes(out)
     record_media(out)
-    if "--notetypes" in sys.argv:
-        record_notetypes(out)
-        return
-    record_notetypes(out)
     record(out, "latest", False)
     record(out, "legacy", True)
     record(out, "clashing", False, clashing)
@@ -435,6 +446,7 @@ def main():
     record(out, "older", True, shifted(-700))
     record(out, "one-filtered", False, shifted(300), deck="F")
     record(out, "without-home", True, shifted(300), change=without_home)
+    record(out, "first-package", True, shifted(-30), change=first_scheduler)
 
 
 if __name__ == "__main__":
