@@ -84,11 +84,18 @@ func (c *call) importPackage(ctx context.Context, kind, data string) (err error)
 	}
 	// The package becomes a collection of its own, checked as every upload is.
 	src := collection.New(dir, collection.Options{
-		MaxUploadBytes: c.a.o.MaxImportBytes, Now: c.a.o.Now, Snapshots: collection.Retention{Keep: -1},
+		MaxUploadBytes: c.a.o.MaxImportBytes, Now: c.a.o.Now, StayBuried: true, Snapshots: collection.Retention{Keep: -1},
 	})
 	defer func() { err = errors.Join(err, src.Close()) }()
 	const name = "import"
 	if err := src.Upload(ctx, name, col); err != nil {
+		return packageError(err)
+	}
+	// One of the scheduler of 2006 is upgraded first, as clients do.
+	if err := src.Edit(ctx, name, func(from *collection.Txn) error {
+		_, err := from.UpgradeScheduler()
+		return err
+	}); err != nil {
 		return packageError(err)
 	}
 	return src.View(ctx, name, func(from *collection.Txn) error {

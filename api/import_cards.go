@@ -6,9 +6,6 @@ import (
 	"github.com/ankisyncd/ankisyncd/schema"
 )
 
-// farDays is where a due day ends and a time begins, as clients tell them apart.
-const farDays = 365_000
-
 // maxClozes is how many cards a cloze note has at most.
 const maxClozes = 500
 
@@ -17,8 +14,8 @@ type calendars struct {
 	shift  int64  // days that a package's due day is later here
 	today  int64  // here
 	theirs uint32 // today there
-	// first is true if one of the two uses the scheduler of 2006, in which cards
-	// that are being learned have other rows.
+	// first is true if the collection uses the scheduler of 2006, in which cards
+	// that are being learned have other rows. Clients refuse such packages there.
 	first bool
 }
 
@@ -30,7 +27,7 @@ func calendarsOf(from, to *collection.Txn) (calendars, error) {
 	ours, err := to.Timing()
 	return calendars{
 		shift: int64(ours.Today) - int64(theirs.Today), today: int64(ours.Today), theirs: theirs.Today,
-		first: from.Meta().SchedVer != 2 || to.Meta().SchedVer != 2,
+		first: to.Meta().SchedVer != 2,
 	}, err
 }
 
@@ -107,15 +104,7 @@ func (k calendars) card(c collection.Card, note, deck, home int64) collection.Ca
 	if k.first {
 		k.settle(&c)
 	}
-	if c.Type != 0 {
-		// Else it is a place in a filtered deck, or a time.
-		if (home == 0 || c.Due > 0) && c.Due <= farDays {
-			c.Due += k.shift
-		}
-		if c.ODue != 0 && c.ODue <= farDays {
-			c.ODue += k.shift
-		}
-	}
+	k.shiftDays(&c)
 	if collection.CheckScheduling(&c) == nil {
 		return c
 	}
@@ -130,6 +119,18 @@ func (k calendars) card(c collection.Card, note, deck, home int64) collection.Ca
 		fresh.Queue = -1
 	}
 	return fresh
+}
+
+// shiftDays counts a card's days from here, as clients do: of a learning card
+// that is suspended or buried they leave the day as it was, and of one in a
+// filtered deck its place there moves along.
+func (k calendars) shiftDays(c *collection.Card) {
+	if c.Queue == 2 || c.Queue == 3 || c.Type == 2 {
+		c.Due += k.shift
+	}
+	if c.Type == 2 && c.ODue != 0 {
+		c.ODue += k.shift
+	}
 }
 
 // settle ends the learning of a card: one scheduler's steps mean nothing to the

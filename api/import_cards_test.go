@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/schema"
@@ -115,7 +116,7 @@ func TestImportSchedules(t *testing.T) {
 			data := fixture(t, name)
 			now := time.Unix(1795428000, 0)
 			o := collection.Options{Now: func() time.Time { return now }}
-			theirs := collection.New(t.TempDir(), o)
+			theirs := collection.New(t.TempDir(), collection.Options{Now: o.Now, StayBuried: true})
 			t.Cleanup(func() { _ = theirs.Close() })
 			if err := theirs.Upload(t.Context(), "alice", bytes.NewReader(data)); err != nil {
 				t.Fatal(err)
@@ -181,12 +182,9 @@ func meta(t testing.TB, s *collection.Store) (m collection.Meta) {
 // TestImportKeepsSchedules imports a package of notes that are here, learned
 // further: only what a note lacks is added.
 func TestImportKeepsSchedules(t *testing.T) {
-	now := time.Unix(1795428000, 0)
-	c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
+	now := time.Unix(1795428000, 0).AddDate(0, 0, 2) // the day of a limit of a deck
 	data := fixture(t, "v18-26.09")
-	if err := c.s.Upload(t.Context(), "alice", bytes.NewReader(data)); err != nil {
-		t.Fatal(err)
-	}
+	c := clientOf(t, func() time.Time { return now }, data)
 	var cards []int64
 	if err := c.s.Edit(t.Context(), "alice", func(x *collection.Txn) (err error) {
 		if cards, err = x.FindCards(t.Context(), "is:new -deck:filtered -is:buried", collection.FindOptions{Limit: 5}); err != nil {
@@ -233,10 +231,7 @@ func changed(t testing.TB, name string, now time.Time, f func(x *collection.Txn)
 // far they are learned is not.
 func TestImportUpdates(t *testing.T) {
 	now := time.Unix(1795428000, 0)
-	c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
-	if err := c.s.Upload(t.Context(), "alice", bytes.NewReader(fixture(t, "v18-26.09"))); err != nil {
-		t.Fatal(err)
-	}
+	c := clientOf(t, func() time.Time { return now }, fixture(t, "v18-26.09"))
 	want := learnedBy(t, c.s)
 	var guid string
 	packed := changed(t, "v18-26.09", now, func(x *collection.Txn) error {
@@ -269,17 +264,40 @@ func TestImportUpdates(t *testing.T) {
 	}
 }
 
-// TestImportFirstScheduler imports what was learned with the scheduler of 2006:
-// nothing stays half learned.
+// TestImportFirstScheduler imports into a collection of the scheduler of 2006:
+// nothing stays half learned. A package of that scheduler is upgraded first.
 func TestImportFirstScheduler(t *testing.T) {
 	now := time.Unix(1795428000, 0)
-	packed := changed(t, "v18-26.09", now, func(x *collection.Txn) error { return x.SetConfig("schedVer", 1) })
-	c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
-	c.ok("import_file", packed)
-	for query, want := range map[string]int{"": 54, "is:learn": 0, "is:review": 9, "is:new": 45, "deck:filtered": 0} {
-		if got := decodeTo[[]any](t, c.ok("find_cards", fmt.Sprintf(`{"query":%q}`, query))); len(got) != want {
-			t.Errorf("%q: %d cards, want %d", query, len(got), want)
-		}
+	first := func(x *collection.Txn) error { return x.SetConfig("schedVer", 1) }
+	for name, b := range map[string]struct {
+		package1, collection1 bool
+		want                  map[string]int
+	}{
+		"package":    {true, false, map[string]int{"": 54, "is:learn": 9, "is:review": 9, "is:new": 36, "deck:filtered": 16}},
+		"collection": {false, true, map[string]int{"": 54, "is:learn": 0, "is:review": 9, "is:new": 45, "deck:filtered": 0}},
+		"both":       {true, true, map[string]int{"": 54, "is:learn": 0, "is:review": 9, "is:new": 45, "deck:filtered": 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			packed := changed(t, "v18-26.09", now, func(x *collection.Txn) error {
+				if b.package1 {
+					return first(x)
+				}
+				return nil
+			})
+			c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
+			c.ok("list_decks", "{}") // makes the collection
+			if b.collection1 {
+				if err := c.s.Edit(t.Context(), "alice", first); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.ok("import_file", packed)
+			for query, want := range b.want {
+				if got := decodeTo[[]any](t, c.ok("find_cards", fmt.Sprintf(`{"query":%q}`, query))); len(got) != want {
+					t.Errorf("%q: %d cards, want %d", query, len(got), want)
+				}
+			}
+		})
 	}
 }
 
@@ -295,16 +313,18 @@ func TestImportedCard(t *testing.T) {
 		home      int64 // the card stays lent to deck 70
 		odue      int64
 	}{
-		{what: "lent review", k: calendars{shift: 3}, card: "2 2 -99999 5 10 3", want: "2 2 -99999 5", home: 80, odue: 13},
-		{what: "lent new card", k: calendars{shift: 3}, card: "0 2 -99999 0 10 3", want: "0 2 -99999 0", home: 80, odue: 10},
+		{what: "lent review", k: calendars{shift: 3}, card: "2 2 -99999 5 10 3", want: "2 2 -99996 5", home: 80, odue: 13},
+		{what: "lent new card", k: calendars{shift: 3}, card: "0 2 -99999 0 10 3", want: "0 2 -99996 0", home: 80, odue: 10},
 		{what: "lent step", k: calendars{shift: 3}, card: "1 1 1795394701 0 1795394701 3", want: "1 1 1795394701 0", home: 80, odue: 1795394701},
-		{what: "lent step of days", k: calendars{shift: 3}, card: "3 3 8 4 8 3", want: "3 3 11 4", home: 80, odue: 11},
-		{what: "lent preview", k: calendars{shift: 3}, card: "2 4 1795394701 4 8 3", want: "2 4 1795394701 4", home: 80, odue: 11},
+		{what: "lent step of days", k: calendars{shift: 3}, card: "3 3 8 4 8 3", want: "3 3 11 4", home: 80, odue: 8},
+		{what: "lent preview", k: calendars{shift: 3}, card: "2 4 1795394701 4 8 3", want: "2 4 1795394704 4", home: 80, odue: 11},
 		{what: "lent nonsense", k: calendars{shift: 3}, card: "9 2 8 4 8 3", want: "0 0 0 0", home: -80},
 		{what: "new", card: "0 0 12 0 0 0", want: "0 0 12 0"},
 		{what: "new of a filtered deck", card: "0 0 -100000 0 12 3", want: "0 0 12 0"},
 		{what: "review", k: calendars{shift: -3}, card: "2 2 10 5 0 0", want: "2 2 7 5"},
 		{what: "suspended review", k: calendars{shift: 3}, card: "2 -1 10 5 0 0", want: "2 -1 13 5"},
+		{what: "suspended step of days", k: calendars{shift: 3}, card: "3 -1 8 4 0 0", want: "3 -1 8 4"},
+		{what: "lent buried review", k: calendars{shift: 3}, card: "2 -2 -99999 4 8 3", want: "2 -2 -99996 4", home: 80, odue: 11},
 		{what: "suspended step", k: calendars{shift: 3}, card: "1 -1 1795394701 0 0 0", want: "1 -1 1795394701 0", left: 2, out: 2},
 		{what: "step", k: calendars{shift: 3}, card: "1 1 1795394701 0 0 0", want: "1 1 1795394701 0", left: 2, out: 2},
 		{what: "step of days", k: calendars{shift: 3}, card: "3 3 8 4 0 0", want: "3 3 11 4", left: 1, out: 1},
@@ -341,4 +361,28 @@ func TestImportedCard(t *testing.T) {
 			t.Errorf("%s: ids %v", b.what, ids)
 		}
 	}
+}
+
+// TestImportedCardAnything: whatever a package says of a card, it becomes one
+// that a client could have made, in the deck that it was given or at its home.
+func TestImportedCardAnything(t *testing.T) {
+	number := rapid.OneOf(rapid.Int64Range(-5, 5), rapid.Int64Range(-100_010, 100_010), rapid.Int64Range(1e9, 2e9), rapid.Int64())
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(what string) int64 { return number.Draw(rt, what) }
+		c := collection.Card{
+			ID: 5, NID: 6, DID: 7, ODID: rapid.Int64Range(0, 1).Draw(rt, "odid"), Type: draw("type"), Queue: draw("queue"), Due: draw("due"),
+			ODue: draw("odue"), Ivl: draw("ivl"), Factor: draw("factor"), Reps: draw("reps"), Lapses: draw("lapses"), Left: draw("left"),
+			Flags: draw("flags"), Data: rapid.SampledFrom([]string{"", "{}", `{"pos":3}`, "[]", "{"}).Draw(rt, "data"),
+		}
+		k := calendars{shift: rapid.Int64Range(-20_000, 20_000).Draw(rt, "shift"), today: 4000, first: rapid.Bool().Draw(rt, "first")}
+		home := rapid.SampledFrom([]int64{0, 80}).Draw(rt, "home")
+		got := k.card(c, 60, 70, home)
+		if err := collection.CheckScheduling(&got); err != nil {
+			rt.Fatalf("%+v: %v", got, err)
+		}
+		lent := got.DID == 70 && got.ODID == home
+		if got.NID != 60 || !lent && (got.DID != home || got.ODID != 0) {
+			rt.Fatalf("%+v", got)
+		}
+	})
 }

@@ -91,7 +91,7 @@ func (m *merger) note(id int64) error {
 	if err != nil {
 		return err
 	}
-	fields := schema.SplitFields(m.rename(n.Flds))
+	fields := schema.SplitFields(rendering.RenameMedia(n.Flds, m.renamed))
 	for len(fields) < len(nt.Fields) {
 		fields = append(fields, "")
 	}
@@ -103,7 +103,7 @@ func (m *merger) note(id int64) error {
 			return err
 		}
 		if old.Mod < n.Mod {
-			if err := m.to.UpdateNote(have, collection.NoteChange{Fields: fields, Tags: &tags}); err != nil {
+			if err := m.to.UpdateNote(have, collection.NoteChange{Fields: fields, Tags: &tags, Mod: n.Mod}); err != nil {
 				return err
 			}
 		}
@@ -143,8 +143,31 @@ func (m *merger) model(id int64) (*schema.Notetype, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ours, err = m.restyle(ours, theirs); err != nil {
+		return nil, err
+	}
 	m.models[id] = ours
 	return ours, nil
+}
+
+// restyle gives a notetype the templates and the style of the package's version of
+// it, if that is the newer one.
+func (m *merger) restyle(ours, theirs *schema.Notetype) (*schema.Notetype, error) {
+	if ours.ID != theirs.ID || ours.Mtime >= theirs.Mtime {
+		return ours, nil
+	}
+	change := collection.NotetypeChange{CSS: &theirs.Config.CSS}
+	for i := range theirs.Templates {
+		t := &theirs.Templates[i]
+		change.Templates = append(change.Templates, collection.TemplateChange{
+			From: i, Name: t.Name, Front: t.Config.QFormat, Back: t.Config.AFormat,
+			BrowserFront: t.Config.QFormatBrowser, BrowserBack: t.Config.AFormatBrowser,
+		})
+	}
+	if err := m.to.UpdateNotetype(ours.ID, change); err != nil {
+		return nil, err
+	}
+	return m.to.Notetype(ours.ID)
 }
 
 // sameShape tells whether notes of one notetype fit the other.
@@ -170,16 +193,6 @@ func ignoreMissing(err error) error {
 		return nil
 	}
 	return err
-}
-
-// rename changes references to media files that got another name.
-func (m *merger) rename(flds string) string {
-	for _, name := range rendering.MediaRefs(flds) {
-		if to, ok := m.renamed[name]; ok {
-			flds = strings.NewReplacer("[sound:"+name+"]", "[sound:"+to+"]", `"`+name+`"`, `"`+to+`"`, "'"+name+"'", "'"+to+"'").Replace(flds)
-		}
-	}
-	return flds
 }
 
 // putMedia stores the files of a package, all or those that are wanted. A name

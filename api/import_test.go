@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -244,7 +246,7 @@ func TestImportText(t *testing.T) {
 	}{
 		"tabs":        {"a\tb\nc\td\r\n", nil, []string{"a|b|", "c|d|"}},
 		"semicolons":  {"a;b\n", nil, []string{"a|b|"}},
-		"commas":      {"a,\"b, \"\"c\"\"\"\n", nil, []string{"a|b, &#34;c&#34;|"}},
+		"commas":      {"a,\"b, \"\"c\"\"\"\n", nil, []string{"a|b, &quot;c&quot;|"}},
 		"tags":        {"tags: x y\na\tb\tz\n", nil, []string{"a|b|x y z"}},
 		"HTML":        {"a\t<b>\n", []string{"allow_html", "1"}, []string{"a|<b>|"}},
 		"text":        {"a\t<b>\n", nil, []string{"a|&lt;b&gt;|"}},
@@ -269,6 +271,55 @@ func TestImportText(t *testing.T) {
 			}
 			if diff := cmp.Diff(b.want, got); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestTextsAsTheClient imports texts that the newest client's library imported: the
+// same notes are there afterwards (e2e/golden/texts.py).
+func TestTextsAsTheClient(t *testing.T) {
+	raw, err := os.ReadFile("testdata/texts.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var groups map[string][]struct {
+		Text  string
+		Notes [][4]any
+	}
+	if err := json.Unmarshal(raw, &groups); err != nil {
+		t.Fatal(err)
+	}
+	if len(groups) < 5 {
+		t.Errorf("only %d groups", len(groups))
+	}
+	for name, group := range groups {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(t, Options{}, collection.Options{})
+			for _, step := range group {
+				var more []string
+				if !strings.Contains(step.Text, "#notetype:") {
+					more = []string{"model", "Basic"}
+				}
+				c.ok("import_file", importOf("text", step.Text, more...))
+				var want, got []string
+				for _, n := range step.Notes {
+					want = append(want, fmt.Sprint(n[0], n[1], n[2], n[3]))
+				}
+				for _, l := range learnedBy(t, c.s) {
+					slices.Sort(l.Tags)
+					slices.Sort(l.Decks)
+					fields := make([]any, len(l.Fields))
+					for i, f := range l.Fields {
+						fields[i] = f
+					}
+					got = append(got, fmt.Sprint(l.Model, fields, l.Tags, slices.Compact(l.Decks)))
+				}
+				slices.Sort(want)
+				slices.Sort(got)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%q (-want +got):\n%s", step.Text, diff)
+				}
 			}
 		})
 	}

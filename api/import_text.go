@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"html"
 	"io"
 	"strconv"
 	"strings"
@@ -79,6 +78,9 @@ func (f *textFile) setting(key, value string) {
 	}
 }
 
+// literal makes HTML that shows a text as it is.
+var literal = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#x27;", "\n", "<br>")
+
 func guessSeparator(line string) rune {
 	for _, r := range "\t;," {
 		if strings.ContainsRune(line, r) {
@@ -151,9 +153,9 @@ func (f *textFile) note(row []string, n int) (fields, tags []string) {
 			}
 		case at < n:
 			if !f.html {
-				text = html.EscapeString(text)
+				text = literal.Replace(text)
 			}
-			fields[at] = strings.ReplaceAll(text, "\n", "<br>")
+			fields[at] = text
 			at++
 		}
 	}

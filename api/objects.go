@@ -66,7 +66,7 @@ var (
 		"newLimitToday": nil, "reviewLimitToday": nil, "desiredRetention": nil,
 	}
 	newerDynamic = object{
-		"browserCollapsed": false, "previewDelay": json.Number("10"),
+		"browserCollapsed": false, "previewDelay": zero,
 		"previewAgainSecs": json.Number("60"), "previewHardSecs": json.Number("600"), "previewGoodSecs": zero,
 	}
 )

@@ -66,24 +66,6 @@ func (c *call) cardOrder(t *collection.Txn) (search.Order, error) {
 	return t.BrowserOrder()
 }
 
-func latestCards(ctx context.Context, c *call) (any, error) {
-	limit, err := c.p.count("limit", 10)
-	if err != nil {
-		return nil, err
-	}
-	since, err := c.since()
-	if err != nil {
-		return nil, err
-	}
-	return c.view(ctx, func(t *collection.Txn) (any, error) {
-		ids, err := t.LatestCards(since, limit)
-		if err != nil {
-			return nil, err
-		}
-		return c.cardList(ctx, t, ids)
-	})
-}
-
 func cardIndex(ctx context.Context, c *call) (any, error) {
 	id, err := c.pathID()
 	if err != nil {

@@ -167,22 +167,28 @@ func (c *call) since() (time.Time, error) {
 	return time.UnixMilli(int64(f * 1000)), nil
 }
 
-func latestNotes(ctx context.Context, c *call) (any, error) {
-	limit, err := c.p.count("limit", 10)
-	if err != nil {
-		return nil, err
-	}
-	since, err := c.since()
-	if err != nil {
-		return nil, err
-	}
-	return c.view(ctx, func(t *collection.Txn) (any, error) {
-		ids, err := t.LatestNotes(since, limit)
+// latest is latest_notes and latest_cards.
+func latest(
+	find func(*collection.Txn, time.Time, int) ([]int64, error),
+	list func(*call, context.Context, *collection.Txn, []int64) (any, error),
+) func(context.Context, *call) (any, error) {
+	return func(ctx context.Context, c *call) (any, error) {
+		limit, err := c.p.count("limit", 10)
 		if err != nil {
 			return nil, err
 		}
-		return c.noteList(ctx, t, ids)
-	})
+		since, err := c.since()
+		if err != nil {
+			return nil, err
+		}
+		return c.view(ctx, func(t *collection.Txn) (any, error) {
+			ids, err := find(t, since, limit)
+			if err != nil {
+				return nil, err
+			}
+			return list(c, ctx, t, ids)
+		})
+	}
 }
 
 // addNote adds a note, to the deck that the model says, or that of the key

@@ -54,24 +54,35 @@ func unzipped(t testing.TB, path string) []byte {
 	return text
 }
 
+// readGolden reads what a script in e2e/golden recorded.
+func readGolden(t testing.TB, path string, into any) {
+	t.Helper()
+	if err := json.Unmarshal(unzipped(t, path), into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// clientOf is a client of a collection, at the times of a clock.
+func clientOf(t testing.TB, clock func() time.Time, col []byte) *client {
+	t.Helper()
+	c := newClient(t, Options{Now: clock}, collection.Options{})
+	if err := c.s.Upload(t.Context(), "alice", bytes.NewReader(col)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // TestDayOfReviews answers through the calls of the API what was answered in the
 // library on a copy: the same cards come up, and in the end all cards, the log
 // of reviews, the decks' counters and the tags are the same.
 func TestDayOfReviews(t *testing.T) {
-	for _, name := range []string{"sm2", "fsrs", "sm2-balanced", "fsrs-balanced"} {
+	for _, name := range []string{"sm2", "fsrs", "sm2-balanced", "fsrs-balanced", "sm2-rollover"} {
 		t.Run(name, func(t *testing.T) {
 			var day recordedDay
-			if err := json.Unmarshal(unzipped(t, "../collection/testdata/study/"+name+".json.gz"), &day); err != nil {
-				t.Fatal(err)
-			}
-			var now time.Time
-			clock := func() time.Time { return now }
-			now = time.UnixMilli(day.Steps[0].Now)
-			c := newClient(t, Options{Now: clock}, collection.Options{})
-			before := unzipped(t, "../collection/testdata/study/"+name+".anki2.gz")
-			if err := c.s.Upload(t.Context(), "alice", bytes.NewReader(before)); err != nil {
-				t.Fatal(err)
-			}
+			const dir = "../collection/testdata/study/"
+			readGolden(t, dir+name+".json.gz", &day)
+			now := time.UnixMilli(day.Steps[0].Now)
+			c := clientOf(t, func() time.Time { return now }, unzipped(t, dir+name+".anki2.gz"))
 			answers, decks := 0, map[int64]bool{}
 			var deck int64
 			for i, step := range day.Steps {

@@ -208,20 +208,21 @@ type merger struct {
 
 func (se *session) mergeChanges(h *handle, in Changes, now time.Time) error {
 	m := merger{h, se, now}
-	if err := m.notetypes(in.Notetypes); err != nil {
+	if err := mergeAll(in.Notetypes, "notetype", schema.ParseNotetypeJSON, m.notetype, func(n *schema.Notetype) error {
+		return m.giveUpName(`UPDATE notetypes SET name = ? WHERE id = ? AND name != ? AND mtime_secs <= ?`, n.ID, n.Name, n.Mtime)
+	}); err != nil {
 		return err
 	}
-	if err := m.decks(in.Decks); err != nil {
+	if err := mergeAll(in.Decks, "deck", schema.ParseDeckJSON, m.deck, func(d *schema.Deck) error {
+		return m.giveUpName(`UPDATE decks SET name = ? WHERE id = ? AND name != ? AND mtime_secs <= ?`, d.ID, d.Name, d.Mtime)
+	}); err != nil {
 		return err
 	}
-	for _, b := range in.DeckConfigs {
-		c, err := schema.ParseDeckConfigJSON(b)
-		if err != nil {
-			return &BadInputError{"applyChanges", "deck options", err}
-		}
-		if err := m.deckConfig(c); err != nil {
-			return err
-		}
+	// Names of options need not differ.
+	if err := mergeAll(in.DeckConfigs, "deck options", schema.ParseDeckConfigJSON, m.deckConfig, func(*schema.DeckConfig) error {
+		return nil
+	}); err != nil {
+		return err
 	}
 	if err := m.tags(in.Tags); err != nil {
 		return err
@@ -237,40 +238,23 @@ func (se *session) mergeChanges(h *handle, in Changes, now time.Time) error {
 	return nil
 }
 
-func (m merger) notetypes(in []json.RawMessage) error {
-	all := make([]*schema.Notetype, len(in))
+// mergeAll reads all objects of one kind, lets their old names go, and merges them.
+func mergeAll[T any](
+	in []json.RawMessage, kind string, parse func([]byte) (*T, error), merge, giveUpName func(*T) error,
+) error {
+	all := make([]*T, len(in))
 	for i, b := range in {
-		n, err := schema.ParseNotetypeJSON(b)
+		o, err := parse(b)
 		if err != nil {
-			return &BadInputError{"applyChanges", "notetype", err}
+			return &BadInputError{"applyChanges", kind, err}
 		}
-		if err := m.giveUpName(`UPDATE notetypes SET name = ? WHERE id = ? AND name != ? AND mtime_secs <= ?`, n.ID, n.Name, n.Mtime); err != nil {
+		if err := giveUpName(o); err != nil {
 			return err
 		}
-		all[i] = n
+		all[i] = o
 	}
-	for _, n := range all {
-		if err := m.notetype(n); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m merger) decks(in []json.RawMessage) error {
-	all := make([]*schema.Deck, len(in))
-	for i, b := range in {
-		d, err := schema.ParseDeckJSON(b)
-		if err != nil {
-			return &BadInputError{"applyChanges", "deck", err}
-		}
-		if err := m.giveUpName(`UPDATE decks SET name = ? WHERE id = ? AND name != ? AND mtime_secs <= ?`, d.ID, d.Name, d.Mtime); err != nil {
-			return err
-		}
-		all[i] = d
-	}
-	for _, d := range all {
-		if err := m.deck(d); err != nil {
+	for _, o := range all {
+		if err := merge(o); err != nil {
 			return err
 		}
 	}
@@ -339,16 +323,22 @@ func (m merger) config(conf map[string]json.RawMessage) error {
 	return nil
 }
 
+// wanted tells whether an object of the client is taken over: if it is new here,
+// which counts, or not older than what is here. mtime asks for the time of that.
+func (m merger) wanted(mtime string, id, theirs int64, count *int64) (wanted, known bool, err error) {
+	var ours int64
+	err = m.h.row(mtime, []any{id}, &ours)
+	if errors.Is(err, sql.ErrNoRows) {
+		*count++
+		return true, false, nil
+	}
+	return err == nil && ours <= theirs, true, err
+}
+
 func (m merger) deckConfig(c *schema.DeckConfig) error {
-	var mtime int64
-	err := m.h.row(`SELECT mtime_secs FROM deck_config WHERE id = ?`, []any{c.ID}, &mtime)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		m.se.delta.DeckConfigs++
-	case err != nil:
+	wanted, _, err := m.wanted(`SELECT mtime_secs FROM deck_config WHERE id = ?`, c.ID, c.Mtime, &m.se.delta.DeckConfigs)
+	if err != nil || !wanted {
 		return err
-	case mtime > c.Mtime:
-		return nil
 	}
 	_, err = m.h.exec(`INSERT OR REPLACE INTO deck_config (id, name, mtime_secs, usn, config) VALUES (?, ?, ?, ?, ?)`,
 		c.ID, c.Name, c.Mtime, m.se.serverUSN, c.Config.Encode())
@@ -356,15 +346,9 @@ func (m merger) deckConfig(c *schema.DeckConfig) error {
 }
 
 func (m merger) deck(d *schema.Deck) error {
-	var mtime int64
-	err := m.h.row(`SELECT mtime_secs FROM decks WHERE id = ?`, []any{d.ID}, &mtime)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		m.se.delta.Decks++
-	case err != nil:
+	wanted, _, err := m.wanted(`SELECT mtime_secs FROM decks WHERE id = ?`, d.ID, d.Mtime, &m.se.delta.Decks)
+	if err != nil || !wanted {
 		return err
-	case mtime > d.Mtime:
-		return nil
 	}
 	name, err := m.freeName(`SELECT 1 FROM decks WHERE name = ? AND id != ?`, d.Name, d.ID)
 	if err != nil {
@@ -402,16 +386,11 @@ func (m merger) freeName(taken, name string, id int64) (string, error) {
 }
 
 func (m merger) notetype(n *schema.Notetype) error {
-	var mtime int64
-	err := m.h.row(`SELECT mtime_secs FROM notetypes WHERE id = ?`, []any{n.ID}, &mtime)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		m.se.delta.Notetypes++
-	case err != nil:
+	wanted, known, err := m.wanted(`SELECT mtime_secs FROM notetypes WHERE id = ?`, n.ID, n.Mtime, &m.se.delta.Notetypes)
+	if err != nil || !wanted {
 		return err
-	case mtime > n.Mtime:
-		return nil
-	default:
+	}
+	if known {
 		var fields, templates int
 		if err := m.h.row(`SELECT (SELECT count(*) FROM fields WHERE ntid = ?1), (SELECT count(*) FROM templates WHERE ntid = ?1)`,
 			[]any{n.ID}, &fields, &templates); err != nil {

@@ -178,7 +178,7 @@ func (s *Store) newTxn(u *user, h *handle, readOnly bool) (*Txn, error) {
 // startDay gives buried cards back if the day has changed, as clients do when
 // they open a collection. No mod changes by it: every device does it by itself.
 func (t *Txn) startDay() error {
-	if t.now.Unix() < t.study.dayEnds {
+	if t.now.Unix() < t.study.dayEnds || t.s.o.StayBuried {
 		return nil
 	}
 	day, err := t.Timing()

@@ -63,9 +63,8 @@ func (t *Txn) MoveCards(deckID int64, ids ...int64) (int, error) {
 			if err := t.secondScheduler(); err != nil {
 				return false, err
 			}
-			scheduling.ReturnHome(c)
 		}
-		c.DeckID = deckID
+		scheduling.MoveTo(c, deckID)
 		return true, nil
 	})
 }
@@ -252,7 +251,7 @@ func (t *Txn) Reposition(o RepositionOptions, ids ...int64) (int, error) {
 	}
 	places := scheduling.Positions(list, o.Start, o.Step, order, rand.Shuffle)
 	if o.Shift {
-		if err := t.shift(o, len(places)); err != nil {
+		if err := t.shift(o, len(ids)); err != nil {
 			return 0, err
 		}
 	}
@@ -262,21 +261,16 @@ func (t *Txn) Reposition(o RepositionOptions, ids ...int64) (int, error) {
 	})
 }
 
-// shift moves the new cards from a place on back, to make room for notes. Those
-// in filtered decks keep their places in the home deck in odue.
-func (t *Txn) shift(o RepositionOptions, notes int) error {
-	later, err := collect(t.h, scanID,
-		`SELECT id FROM cards WHERE type = 0 AND CASE WHEN odid = 0 THEN due ELSE odue END >= ?`, o.Start)
+// shift moves the new cards from a place on back, to make room for as many cards.
+// Those in filtered decks keep their places, as in clients.
+func (t *Txn) shift(o RepositionOptions, cards int) error {
+	later, err := collect(t.h, scanID, `SELECT id FROM cards WHERE type = 0 AND odid = 0 AND due >= ?`, o.Start)
 	if err != nil {
 		return err
 	}
-	by := min(uint64(notes)*uint64(o.Step), 1<<31-1)
+	by := min(uint64(cards)*uint64(o.Step), 1<<31-1)
 	if _, err := t.changeCards(later, func(c *scheduling.Card) (bool, error) {
-		place := c.Due
-		if c.OriginalDeckID != 0 {
-			place = c.OriginalDue
-		}
-		return scheduling.Reposition(c, uint32(min(max(place, 0)+int64(by), 1<<31-1))), nil
+		return scheduling.Reposition(c, uint32(min(c.Due+int64(by), 1<<31-1))), nil
 	}); err != nil {
 		return fmt.Errorf("make room: %w", err)
 	}

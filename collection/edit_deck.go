@@ -21,6 +21,9 @@ const (
 	deckSeparator = "\x1f"
 	// maxDeckName bounds the length of a whole deck name, in bytes.
 	maxDeckName = 4 << 10
+	// maxDeckDepth bounds how many decks lie above each other: each of them is
+	// made, and looked for among all others.
+	maxDeckDepth = 100
 )
 
 // Decks lists all decks, sorted by name as clients sort them.
@@ -136,12 +139,23 @@ func (t *Txn) addNormalDeck(native string) (*schema.Deck, error) {
 	return d, t.saveDeck(d)
 }
 
+// checkDeckName refuses native names that are too long or too deep.
+func checkDeckName(native string) error {
+	if len(native) > maxDeckName {
+		return refuse("the name of the deck is too long")
+	}
+	if strings.Count(native, deckSeparator) >= maxDeckDepth {
+		return refuse("the deck lies below too many others")
+	}
+	return nil
+}
+
 // placeDeck prepares the place for a deck of a native name: it makes the decks
 // above it that are missing, and returns the name spelt as theirs. The decks
 // above must be normal ones, and the name free but for the deck except.
 func (t *Txn) placeDeck(native string, except int64) (string, error) {
-	if len(native) > maxDeckName {
-		return "", refuse("the name of the deck is too long")
+	if err := checkDeckName(native); err != nil {
+		return "", err
 	}
 	parts := strings.Split(native, deckSeparator)
 	parent := ""

@@ -63,7 +63,7 @@ func (t *Txn) SaveFilteredDeck(id int64, f FilteredDeck, allowEmpty bool) (d *sc
 			return nil, 0, err
 		}
 	}
-	kind := schema.FilteredDeck{PreviewDelay: 10}
+	kind := schema.FilteredDeck{}
 	if d.Kind.Filtered != nil {
 		kind = *d.Kind.Filtered
 	}

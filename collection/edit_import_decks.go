@@ -3,6 +3,7 @@ package collection
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,14 +40,20 @@ func (t *Txn) ImportDecks(decks []*schema.Deck, theirToday uint32) (map[int64]in
 	if err := t.loadPresets(); err != nil {
 		return nil, err
 	}
-	i := deckImport{t: t, shift: int64(day.Today) - int64(theirToday), ids: map[int64]int64{}, suffix: " " + strconv.FormatInt(t.now.Unix(), 10)}
-	decks = slices.Clone(decks)
-	slices.SortStableFunc(decks, func(a, b *schema.Deck) int {
+	i := deckImport{t: t, today: day.Today, theirs: theirToday, ids: map[int64]int64{}, suffix: " " + strconv.FormatInt(t.now.Unix(), 10)}
+	own := make([]schema.Deck, len(decks))
+	for k, d := range decks {
+		own[k] = *d
+		own[k].Name = schema.NormalizeDeckName(schema.HumanDeckName(d.Name))
+		if err := checkDeckName(own[k].Name); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(own, func(a, b schema.Deck) int {
 		return cmp.Compare(strings.Count(a.Name, deckSeparator), strings.Count(b.Name, deckSeparator))
 	})
-	for _, d := range decks {
-		own := *d
-		if err := i.deck(&own); err != nil {
+	for k := range own {
+		if err := i.deck(&own[k]); err != nil {
 			return nil, err
 		}
 	}
@@ -54,11 +61,11 @@ func (t *Txn) ImportDecks(decks []*schema.Deck, theirToday uint32) (map[int64]in
 }
 
 type deckImport struct {
-	t       *Txn
-	shift   int64 // days that a day of the other collection is later here
-	ids     map[int64]int64
-	suffix  string      // of new names
-	renamed [][2]string // native names of decks, with the separator
+	t             *Txn
+	today, theirs uint32 // the present day, here and in the other collection
+	ids           map[int64]int64
+	suffix        string      // of new names
+	renamed       [][2]string // native names of decks, with the separator
 }
 
 func (i *deckImport) deck(d *schema.Deck) error {
@@ -71,7 +78,9 @@ func (i *deckImport) deck(d *schema.Deck) error {
 		i.ids[id] = have.ID
 		return i.update(have, d)
 	case err == nil:
-		d.Name = i.rename(d.Name)
+		if d.Name, err = i.rename(d.Name); err != nil {
+			return err
+		}
 	case ignoreMissing(err) != nil:
 		return err
 	}
@@ -88,23 +97,25 @@ func (i *deckImport) deck(d *schema.Deck) error {
 	return i.t.saveDeck(d)
 }
 
-// days counts the days of a deck from here: a limit or counter of today stays
-// one of today.
+// days counts the days of a deck from here: a limit of today stays one of today,
+// and none of another day becomes one. What was studied keeps its day, as in
+// clients, who export none.
 func (i *deckImport) days(d *schema.Deck) {
-	here := func(day uint32) uint32 { return uint32(min(max(int64(day)+i.shift, 0), 1<<31-1)) }
-	if d.Common.LastDayStudied != 0 {
-		d.Common.LastDayStudied = here(d.Common.LastDayStudied)
-	}
 	if d.Kind.Normal == nil {
 		return
 	}
 	n := *d.Kind.Normal
 	for _, l := range []**schema.DayLimit{&n.NewLimitToday, &n.ReviewLimitToday} {
-		if *l != nil {
-			own := **l
-			own.Today = here(own.Today)
-			*l = &own
+		if *l == nil {
+			continue
 		}
+		own := **l
+		if own.Today == i.theirs {
+			own.Today = i.today
+		} else {
+			own.Today = min(own.Today, max(i.today, 1)-1)
+		}
+		*l = &own
 	}
 	if i.t.presets[n.ConfigID] == nil {
 		n.ConfigID = defaultConfigID
@@ -122,11 +133,21 @@ func (i *deckImport) moved(name string) string {
 	return name
 }
 
-// rename makes a name for a deck that is not taken.
-func (i *deckImport) rename(name string) string {
+// rename makes a name for a deck that is not taken, even by an import of the
+// same second.
+func (i *deckImport) rename(name string) (string, error) {
 	to := name + i.suffix
+	for {
+		_, err := i.t.DeckByName(schema.HumanDeckName(to))
+		if errors.Is(err, ErrNoObject) {
+			break
+		} else if err != nil {
+			return "", err
+		}
+		to += "+"
+	}
 	i.renamed = append(i.renamed, [2]string{name + deckSeparator, to + deckSeparator})
-	return to
+	return to, nil
 }
 
 // parents makes another deck in place of a filtered one, which cannot have decks
@@ -144,7 +165,11 @@ func (i *deckImport) parents(d *schema.Deck) error {
 		if above.Kind.Normal != nil {
 			return nil
 		}
-		if _, err := i.t.CreateDeck(schema.HumanDeckName(i.rename(above.Name))); err != nil {
+		name, err := i.rename(above.Name)
+		if err != nil {
+			return err
+		}
+		if _, err := i.t.CreateDeck(schema.HumanDeckName(name)); err != nil {
 			return err
 		}
 		d.Name = above.Name + deckSeparator + strings.Join(parts[n:], deckSeparator)

@@ -119,6 +119,7 @@ func TestImportCardRefuses(t *testing.T) {
 			"ordinal":    {DID: 1, Ord: -1},
 			"filtered":   {DID: did},
 			"home":       {DID: 1, ODID: 1},
+			"lent twice": {DID: did, ODID: did},
 			"old due":    {DID: 1, ODue: 1},
 			"type":       {DID: 1, Type: 4, Queue: -1},
 			"queue":      {DID: 1, Type: 2},
@@ -136,7 +137,7 @@ func TestImportCardRefuses(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		for _, c := range []Card{{NID: 4711, DID: 1}, {NID: note, DID: 4711}} {
+		for _, c := range []Card{{NID: 4711, DID: 1}, {NID: note, DID: 4711}, {NID: note, DID: did, ODID: 4711}} {
 			if _, err := x.ImportCard(c); !errors.Is(err, ErrNoObject) {
 				t.Errorf("%+v: %v", c, err)
 			}

@@ -131,6 +131,9 @@ type NoteChange struct {
 	Tags   *[]string
 	// KeepMod leaves the note's mod as it is. The change is synced all the same.
 	KeepMod bool
+	// Mod is the note's new mod, epoch s, if the change was made elsewhere; 0 is
+	// now, and so is the future.
+	Mod int64
 }
 
 // UpdateNote changes a note and adds the cards that it now asks for. Cards that
@@ -165,7 +168,10 @@ func (t *Txn) UpdateNote(id int64, c NoteChange) error {
 	if n == before {
 		return nil
 	}
-	if err := t.saveNote(nt, &n, c.KeepMod); err != nil {
+	if c.Mod > 0 {
+		n.Mod = min(c.Mod, t.now.Unix())
+	}
+	if err := t.saveNote(nt, &n, c.KeepMod || c.Mod > 0); err != nil {
 		return err
 	}
 	_, err = t.makeCards(nt, &n, 0)

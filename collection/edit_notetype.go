@@ -109,15 +109,18 @@ func (t *Txn) NotetypeByName(name string) (*schema.Notetype, error) {
 	return t.Notetype(ids[0])
 }
 
-// AddNotetype adds a copy of a notetype, without its notes, under another name.
+// AddNotetype adds a copy of a notetype, without its notes, under another name,
+// which becomes the current one.
 func (t *Txn) AddNotetype(copyOf int64, name string) (*schema.Notetype, error) {
 	nt, err := t.Notetype(copyOf)
 	if err != nil {
 		return nil, err
 	}
-	from := nt.ID
-	nt.ID, nt.Name, nt.Config.OriginalID = 0, name, &from
-	return nt, t.insertNotetype(nt)
+	nt.ID, nt.Name = 0, name
+	if err := t.insertNotetype(nt); err != nil {
+		return nil, err
+	}
+	return nt, t.SetConfig("curModel", nt.ID)
 }
 
 // InsertNotetype adds a notetype given in the JSON form of schema 11
@@ -294,5 +297,9 @@ func (t *Txn) DeleteNotetype(id int64) error {
 	if err != nil || current != id {
 		return err
 	}
-	return t.RemoveConfig("curModel")
+	rest, err := t.Notetypes()
+	if err != nil || len(rest) == 0 {
+		return err
+	}
+	return t.SetConfig("curModel", rest[0].ID)
 }

@@ -13,8 +13,10 @@ import (
 
 // NotetypeChange says what of a notetype is to change; nil leaves it.
 type NotetypeChange struct {
-	Name      *string
-	CSS       *string
+	Name *string
+	CSS  *string
+	// SortField is the index of the field that lists are sorted by; another one
+	// makes every device do a full sync.
 	SortField *int
 	// Fields are all fields in their new order. Adding, removing or reordering
 	// them makes every device do a full sync.
@@ -199,7 +201,8 @@ func (t *Txn) applyNotetype(old, nt *schema.Notetype, fieldMap, templateMap []in
 	if err := t.write(); err != nil {
 		return err
 	}
-	if fieldsMoved || templatesMoved {
+	sortMoved := old.Config.SortFieldIdx != nt.Config.SortFieldIdx
+	if fieldsMoved || templatesMoved || sortMoved {
 		if err := t.changeSchema(); err != nil {
 			return err
 		}
@@ -216,7 +219,7 @@ func (t *Txn) applyNotetype(old, nt *schema.Notetype, fieldMap, templateMap []in
 			return err
 		}
 	}
-	if fieldsMoved || old.Config.SortFieldIdx != nt.Config.SortFieldIdx {
+	if fieldsMoved || sortMoved {
 		if err := t.moveFields(in, fieldMap); err != nil {
 			return err
 		}

@@ -102,7 +102,16 @@ func (t *Txn) saveCard(c *Card) error {
 	if err := t.write(); err != nil {
 		return err
 	}
-	c.Mod, c.USN = t.now.Unix(), t.usn
+	c.Mod = t.now.Unix()
+	return t.restoreCard(c)
+}
+
+// restoreCard writes a card with the mod that it has.
+func (t *Txn) restoreCard(c *Card) error {
+	if err := t.write(); err != nil {
+		return err
+	}
+	c.USN = t.usn
 	_, err := t.h.exec(`UPDATE cards SET nid = ?, did = ?, ord = ?, mod = ?, usn = ?, type = ?, queue = ?, due = ?,
 		ivl = ?, factor = ?, reps = ?, lapses = ?, left = ?, odue = ?, odid = ?, flags = ?, data = ? WHERE id = ?`,
 		c.NID, c.DID, c.Ord, c.Mod, c.USN, c.Type, c.Queue, c.Due,

@@ -40,6 +40,9 @@ type Options struct {
 	// EditWait is how long View and Edit wait for a running sync of the user;
 	// 0 means DefaultEditWait.
 	EditWait time.Duration
+	// StayBuried leaves buried cards buried when a day begins: the collections
+	// are only read, and nobody studies them.
+	StayBuried bool
 	// Snapshots says which replaced files are kept.
 	Snapshots Retention
 	// Now is the clock; nil means time.Now.

@@ -92,9 +92,14 @@ func (t *Txn) AnswerCard(a Answer) (Card, error) {
 // use if the card was not its head or if it was out of date before.
 func (t *Txn) advance(result *scheduling.Result, wasStale bool) {
 	q := t.study.queues[t.study.last]
-	if wasStale || q == nil || q.Answered(result.Card, t.now.Unix(), result.Finished) != nil {
+	if wasStale || q == nil {
 		return
 	}
+	step, err := q.Answered(result.Card, t.now.Unix(), result.Finished)
+	if err != nil {
+		return
+	}
+	t.study.undo.queue, t.study.undo.step = q, step
 	// Other decks may share its cards, their siblings and limits.
 	t.study.queues = map[int64]*scheduling.StudyQueue{t.study.last: q}
 	t.stale = false
@@ -183,7 +188,8 @@ func (t *Txn) burySiblings(answered *Card, b scheduling.SiblingBury) ([]buriedCa
 }
 
 // ExtendLimits raises today's limits of a deck (0: the current one), of those
-// above and of those below it.
+// above and of those below it, as the original did: the cards come up in whichever
+// of them is studied. Current clients raise those of the deck alone.
 func (t *Txn) ExtendLimits(deckID int64, newCards, reviews int32) error {
 	if err := t.secondScheduler(); err != nil {
 		return err

@@ -28,6 +28,7 @@ type recordedStudy struct {
 		Labels [4]string
 		Rating scheduling.Rating
 		Taken  int64 // ms
+		Undone bool
 	}
 	Cards  [][]any
 	Revlog [][]any
@@ -92,7 +93,7 @@ func (c *testClock) set(now time.Time) {
 // counts and labels, and in the end every card, review, counter and tag is the
 // same.
 func TestStudyAsTheClient(t *testing.T) {
-	for _, name := range []string{"sm2", "fsrs", "sm2-balanced", "fsrs-balanced"} {
+	for _, name := range []string{"sm2", "fsrs", "sm2-balanced", "fsrs-balanced", "sm2-undo", "fsrs-undo", "sm2-rollover", "fsrs-rollover"} {
 		t.Run(name, func(t *testing.T) { playStudy(t, name) })
 	}
 }
@@ -133,6 +134,9 @@ func playStudy(t *testing.T, name string) {
 			_, err := tx.AnswerCard(Answer{CardID: step.Card, Rating: step.Rating, Taken: time.Duration(step.Taken) * time.Millisecond})
 			return err
 		})
+		if step.Undone {
+			r.edit(func(tx *Txn) error { _, err := tx.UndoAnswer(); return err })
+		}
 	}
 	if answers < 200 {
 		t.Errorf("got %d answers, want 200 or more", answers)

@@ -14,6 +14,9 @@ type answerUndo struct {
 	deck          scheduling.DeckDelta
 	buried        []buriedCard
 	leech         bool // the note got the tag
+	// queue was moved on by step, unless it is nil.
+	queue *scheduling.StudyQueue
+	step  scheduling.Step
 	// handedOut: somebody has downloaded the collection since.
 	handedOut bool
 }
@@ -37,9 +40,9 @@ type Undone struct {
 }
 
 // UndoAnswer takes back the last answer that was given through this Store: the
-// card and the siblings that it buried are what they were, with a new mod, the
-// decks' counters are lowered, a tag that it added is removed. The review is
-// removed from the log if no device can have got it. A card that was answered
+// card and the siblings that it buried are what they were, the decks' counters are
+// lowered, a tag that it added is removed. The review is removed from the log if
+// no device can have got it; else the cards get a new mod. A card that was answered
 // in a filtered deck that is gone since goes back to its home deck.
 //
 // It is ErrNothingToUndo if there was no answer (a restart forgets it), or if
@@ -60,11 +63,21 @@ func (t *Txn) UndoAnswer() (Undone, error) {
 	if err != nil {
 		return Undone{}, err
 	}
-	row := undo.before
+	row, wasStale := undo.before, t.stale
 	if err := t.homeIfDeckGone(&row); err != nil {
 		return Undone{}, err
 	}
-	if err := t.saveCard(&row); err != nil {
+	kept, err := t.removeReview(undo)
+	if err != nil {
+		return Undone{}, err
+	}
+	// Where nobody has seen the answer, nothing needs to be newer than it; and the
+	// order of study depends on the old mod.
+	save := t.restoreCard
+	if kept {
+		save = t.saveCard
+	}
+	if err := save(&row); err != nil {
 		return Undone{}, err
 	}
 	for _, b := range undo.buried {
@@ -76,7 +89,7 @@ func (t *Txn) UndoAnswer() (Undone, error) {
 			return Undone{}, err
 		}
 		row := b.before
-		if err := t.saveCard(&row); err != nil {
+		if err := save(&row); err != nil {
 			return Undone{}, err
 		}
 	}
@@ -88,9 +101,10 @@ func (t *Txn) UndoAnswer() (Undone, error) {
 			return Undone{}, err
 		}
 	}
-	kept, err := t.removeReview(undo)
-	if err != nil {
-		return Undone{}, err
+	if !wasStale && undo.queue != nil && t.study.queues[t.study.last] == undo.queue {
+		undo.queue.Undo(undo.step, row.Mod)
+		t.study.queues = map[int64]*scheduling.StudyQueue{t.study.last: undo.queue}
+		t.stale = false
 	}
 	t.study.undo = nil
 	return Undone{CardID: undo.after.ID, ReviewKept: kept}, nil

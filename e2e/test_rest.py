@@ -1,51 +1,15 @@
 """The RESTful API beside real clients: what it changes, every device gets by an ordinary sync, and the other way round."""
-import json
 import os
 import time
-import urllib.request
 
 import pytest
 
-from harness import OwnServer, assert_same, check_database, free_port, installed, settle
+from harness import assert_same, check_database, installed, settle
+from rest import Api, fields, rest, same_notes  # noqa: F401
 
 pytestmark = pytest.mark.skipif("ANKI_SYNC_BINARY" not in os.environ, reason="ANKI_SYNC_BINARY is not set")
 
 VERSIONS = ("26.9.3", "2.1.49")
-
-
-@pytest.fixture
-def rest(workdir):
-    port = free_port()
-    s = OwnServer(workdir, env={"ANKISYNCD_REST_PORT": str(port)})
-    s.rest = "http://127.0.0.1:%d" % port
-    yield s
-    s.stop()
-
-
-class Api:
-    def __init__(self, server, user):
-        self.base = "%s/collection/%s/" % (server.rest, user)
-
-    def __call__(self, op, **body):
-        req = urllib.request.Request(self.base + op, json.dumps(body).encode(), {"Content-Type": "application/json"})
-        with urllib.request.urlopen(req, timeout=60) as r:
-            text = r.read().decode()
-        return json.loads(text) if text else None
-
-
-def fields(api):
-    return {int(n["id"]): n["fields"] for n in api("find_notes", query="", preload=True)}
-
-
-def of_client(c):
-    return {int(k): n["flds"].split("\x1f") for k, n in c.dump()["notes"].items()}
-
-
-def same_notes(api, c):
-    """What the API shows is what the client has."""
-    theirs = {i: sorted(f.values()) for i, f in fields(api).items()}
-    ours = {i: sorted(f) for i, f in of_client(c).items()}
-    assert theirs == ours
 
 
 @pytest.mark.parametrize("who", VERSIONS)

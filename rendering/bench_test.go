@@ -109,6 +109,7 @@ func TestHostileTime(t *testing.T) {
 		}
 		LaTeX(text, true)
 		MediaRefs(text)
+		RenameMedia(text, map[string]string{"a": "b"})
 		StaticMedia(text, text)
 		StripAV(text)
 		ClozeForTyping(text, 1)

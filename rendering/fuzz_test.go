@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/ankisyncd/ankisyncd/schema"
 )
 
 // addSeeds adds the templates or fields of the golden files.
@@ -104,7 +106,16 @@ func FuzzText(f *testing.F) {
 		b := &budget{left: 1 << 20}
 		sound, tags := extractAV(text, true)
 		formula, images := LaTeX(text, false)
-		MediaRefs(text)
+		names := map[string]string{}
+		for _, name := range MediaRefs(text) {
+			names[name] = name
+		}
+		if got := RenameMedia(text, nil); got != text {
+			t.Fatalf("%q: renamed nothing, got %q", text, got)
+		}
+		if got := RenameMedia(text, names); schema.DecodeEntities(got) != schema.DecodeEntities(text) {
+			t.Fatalf("%q: renamed to the same names, got %q", text, got)
+		}
 		StaticMedia(text, text)
 		for name, out := range map[string]string{
 			"text": stripHTML(text), "speech": speechText(text), "sound": sound, "latex": formula, "no sound": StripAV(text),

@@ -1,6 +1,7 @@
 package rendering
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ankisyncd/ankisyncd/schema"
@@ -12,19 +13,70 @@ import (
 // such as "https://…". Formulas are not among them, see LaTeX.
 func MediaRefs(html string) []string {
 	var refs nameList
-	mediaTags(html, &refs)
+	eachMediaTag(html, func(_, _, start, end int) { refs.add(schema.DecodeEntities(html[start:end])) })
+	eachSound(html, func(start, end int) { refs.add(schema.DecodeEntities(html[start:end])) })
+	return refs.names
+}
+
+// RenameMedia gives the media files that a field refers to, as MediaRefs finds
+// them, the names that are in the map. Other attributes of a tag that are the
+// same name follow.
+func RenameMedia(html string, names map[string]string) string {
+	type span struct {
+		start, end int
+		text       string
+	}
+	var spans []span
+	rename := func(raw string) (string, bool) {
+		name := schema.DecodeEntities(raw)
+		to, ok := names[name]
+		if ok && raw != name {
+			to = strings.ReplaceAll(to, "&", "&amp;")
+		}
+		return to, ok
+	}
+	eachMediaTag(html, func(from, to, start, end int) {
+		raw := html[start:end]
+		if name, ok := rename(raw); ok {
+			same := strings.NewReplacer(`"`+raw+`"`, `"`+name+`"`, "'"+raw+"'", "'"+name+"'")
+			// The quotes of the name itself, if it has any, stay where they are.
+			spans = append(spans, span{from, start, same.Replace(html[from:start])}, span{start, end, name}, span{end, to, same.Replace(html[end:to])})
+		}
+	})
+	eachSound(html, func(start, end int) {
+		if name, ok := rename(html[start:end]); ok {
+			spans = append(spans, span{start, end, name})
+		}
+	})
+	slices.SortStableFunc(spans, func(a, b span) int { return a.start - b.start })
+	var b strings.Builder
+	pos := 0
+	for _, s := range spans {
+		if s.start < pos {
+			continue // a sound tag inside a media tag
+		}
+		b.WriteString(html[pos:s.start])
+		b.WriteString(s.text)
+		pos = s.end
+	}
+	b.WriteString(html[pos:])
+	return b.String()
+}
+
+// eachSound gives where the file names of sound tags are.
+func eachSound(html string, f func(start, end int)) {
 	sounds := finder{text: html, needle: "[sound:"}
 	closing := finder{text: html, needle: "]"}
 	for pos := 0; ; {
 		start := after(&sounds, pos)
 		if start < 0 {
-			return refs.names
+			return
 		}
 		end := closing.next(start + 1)
 		if end < 0 {
-			return refs.names
+			return
 		}
-		refs.add(schema.DecodeEntities(html[start:end]))
+		f(start, end)
 		pos = end + 1
 	}
 }
@@ -45,8 +97,9 @@ func (l *nameList) add(name string) {
 	}
 }
 
-// mediaTags collects the file names in media tags.
-func mediaTags(html string, refs *nameList) {
+// eachMediaTag gives where each media tag with a file name is (from behind its "<"
+// to its ">"), and where the name.
+func eachMediaTag(html string, f func(from, to, start, end int)) {
 	lower := lowerASCII(html)
 	tags := finder{text: lower, needle: "<"}
 	src := finder{text: lower, needle: "src="}
@@ -63,8 +116,8 @@ func mediaTags(html string, refs *nameList) {
 		}
 		end := tagEnd(html, pos+n)
 		if value := attribute(lower, &src, &data, pos+n+1, end); value >= 0 {
-			if name := attributeValue(html[value:end]); name != "" {
-				refs.add(schema.DecodeEntities(name))
+			if at, name := attributeValue(html[value:end]); name != "" {
+				f(pos, end, value+at, value+at+len(name))
 			}
 		}
 		pos = end
@@ -129,14 +182,16 @@ func isWord(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
 }
 
-func attributeValue(s string) string {
+// attributeValue is the value that s begins with, and where it starts: behind a
+// quote, if there is one.
+func attributeValue(s string) (at int, value string) {
 	if s != "" && (s[0] == '"' || s[0] == '\'') {
 		if value, _, closed := strings.Cut(s[1:], s[:1]); closed {
-			return value
+			return 1, value
 		}
 	}
-	value, _, _ := strings.Cut(s, " ")
-	return value
+	value, _, _ = strings.Cut(s, " ")
+	return 0, value
 }
 
 // StaticMedia returns the names of the files that a notetype itself needs: those

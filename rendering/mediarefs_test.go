@@ -31,6 +31,25 @@ func TestMediaRefs(t *testing.T) {
 	}
 }
 
+func TestRenameMedia(t *testing.T) {
+	names := map[string]string{"a.jpg": "a-1.jpg", "b&c.png": "b&c-1.png", "x": "y", "d.mp3": "d-1.mp3"}
+	for html, want := range map[string]string{
+		`a.jpg <img src="a.jpg"> "a.jpg"`:          `a.jpg <img src="a-1.jpg"> "a.jpg"`,
+		`<img alt="a.jpg" SRC=a.jpg>`:              `<img alt="a-1.jpg" SRC=a-1.jpg>`,
+		`<img src='a.jpg' title='a.jpg' x=3>`:      `<img src='a-1.jpg' title='a-1.jpg' x=3>`,
+		`<img src="b&amp;c.png"><img src=b&c.png>`: `<img src="b&amp;c-1.png"><img src=b&c-1.png>`,
+		`[sound:d.mp3][sound:a.mp3]`:               `[sound:d-1.mp3][sound:a.mp3]`,
+		`<video src=x>xx<img src="other.jpg">`:     `<video src=y>xx<img src="other.jpg">`,
+		`<img src="a.jpg" alt="[sound:d.mp3]">`:    `<img src="a-1.jpg" alt="[sound:d.mp3]">`,
+		`<img src="a.jpg"`:                         `<img src="a-1.jpg"`,
+		``:                                         ``,
+	} {
+		if got := RenameMedia(html, names); got != want {
+			t.Errorf("%s: got %s, want %s", html, got, want)
+		}
+	}
+}
+
 func TestStaticMedia(t *testing.T) {
 	got := StaticMedia(
 		`@import "_a.css"; @import url( "_b.css" ); x{src: url(_c.ttf)} y{src:url( _d.ttf )} .e_f{} "g_h"`,

@@ -40,6 +40,20 @@ func Restore(c *Card) bool {
 	return true
 }
 
+// MoveTo moves a card to a normal deck, out of a filtered one if need be. How well
+// it is remembered was reckoned with the options of the old deck: it is reckoned
+// anew from its reviews with the next answer.
+func MoveTo(c *Card, deckID int64) {
+	if c.OriginalDeckID != 0 {
+		ReturnHome(c)
+	}
+	if d := ParseData(c.Data); d.Memory != nil || d.DesiredRetention != nil || d.Decay != nil {
+		d.Memory, d.DesiredRetention, d.Decay = nil, nil, nil
+		c.Data = d.String()
+	}
+	c.DeckID = deckID
+}
+
 // NeedsUnburying reports whether the buried cards are to be restored, because
 // the day has changed since lastUnburied (config key lastUnburied).
 func NeedsUnburying(lastUnburied, today uint32) bool {

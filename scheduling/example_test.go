@@ -35,7 +35,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := queue.Answered(result.Card, timing.Now, result.Finished); err != nil {
+	if _, err := queue.Answered(result.Card, timing.Now, result.Finished); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(result.Card.Due-timing.Now, result.Card.Data)

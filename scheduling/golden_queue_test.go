@@ -333,7 +333,7 @@ func replay(t *testing.T, r recordedSession, fuzz bool) {
 			t.Errorf("answer %d: revlog (-want +got):\n%s", i, diff)
 		}
 		l.write(res, timing.Today)
-		if err := q.Answered(res.Card, want.Mod, res.Finished); err != nil {
+		if _, err := q.Answered(res.Card, want.Mod, res.Finished); err != nil {
 			t.Fatalf("answer %d: %v", i, err)
 		}
 	}
@@ -358,7 +358,7 @@ func replay(t *testing.T, r recordedSession, fuzz bool) {
 	if !slices.Equal(leeches, r.Leeches) {
 		t.Errorf("leeches: got %v, want %v", leeches, r.Leeches)
 	}
-	if err := q.Answered(Card{ID: -1}, timing.Now, false); !errors.Is(err, ErrNotNext) {
+	if _, err := q.Answered(Card{ID: -1}, timing.Now, false); !errors.Is(err, ErrNotNext) {
 		t.Errorf("answer to a card that is not queued: got %v, want ErrNotNext", err)
 	}
 }

@@ -257,24 +257,49 @@ func (q *StudyQueue) Next(limit int) []Entry {
 
 // Answered takes the answered card out of the queue and, if it is still to be
 // learnt today, puts it back. card is the new row; finished is
-// [Result.Finished]. On [ErrNotNext] nothing has changed.
-func (q *StudyQueue) Answered(card Card, now int64, finished bool) error {
+// [Result.Finished]. On [ErrNotNext] nothing has changed. What it returns is for
+// [StudyQueue.Undo].
+func (q *StudyQueue) Answered(card Card, now int64, finished bool) (Step, error) {
 	at := slices.IndexFunc(q.learning, func(e Entry) bool { return e.CardID == card.ID })
+	step := Step{at: at, counts: q.counts, cutoff: q.cutoff}
 	switch {
 	case at >= 0:
+		step.entry = q.learning[at]
 		q.learning = slices.Delete(q.learning, at, at+1)
 		q.counts.Learning = max(0, q.counts.Learning-1)
 	case len(q.main) > 0 && q.main[0].CardID == card.ID:
+		step.entry = q.main[0]
 		q.pop()
 	default:
-		return fmt.Errorf("%w: %d", ErrNotNext, card.ID)
+		return Step{}, fmt.Errorf("%w: %d", ErrNotNext, card.ID)
 	}
 	intraday := card.Queue == QueueLearning || card.Queue == QueuePreview
 	if !finished && intraday && card.Due < q.timing.NextDayAt {
 		q.requeue(Entry{CardID: card.ID, Mod: card.Mod, Kind: KindOfLearning, due: card.Due, reps: card.Reps})
 	}
 	q.advance(now)
-	return nil
+	return step, nil
+}
+
+// Step is how an answer moved a queue on.
+type Step struct {
+	entry  Entry
+	at     int // in the learning queue; −1: it was the head of the main one
+	counts Counts
+	cutoff int64
+}
+
+// Undo takes the last answer of a queue back: its card is the next one again.
+// mod is the card's mod now.
+func (q *StudyQueue) Undo(s Step, mod int64) {
+	s.entry.Mod = mod
+	q.learning = slices.DeleteFunc(q.learning, func(e Entry) bool { return e.CardID == s.entry.CardID })
+	if s.at >= 0 {
+		q.learning = slices.Insert(q.learning, min(s.at, len(q.learning)), s.entry)
+	} else {
+		q.main = slices.Insert(q.main, 0, s.entry)
+	}
+	q.counts, q.cutoff = s.counts, s.cutoff
 }
 
 func (q *StudyQueue) pop() {

@@ -6,14 +6,17 @@ Run with the Python of an installed client (see ../README.md):
 
 For each session it writes NAME.anki2.gz, the collection before, and
 NAME.json.gz: which card came next with which counts and button labels, which
-button was pressed when, and the cards, review log, deck counters and tags in
-the end. `go test ./collection` plays the same session.
+button was pressed when and which answers were taken back, and the cards, review
+log, deck counters and tags in the end. `go test ./collection` plays the same
+session. Two sessions are in time zones in which the day ends while they last,
+so that they take a minute each.
 """
 
 import gzip
 import json
 import os
 import random
+import subprocess
 import sys
 import time
 
@@ -72,10 +75,18 @@ def moment():
     return int(time.time() * 1000)
 
 
-def record(out, name, seed, fsrs, answers, balanced=False):
+def late():
+    """A time zone in which it is 3:58 or 3:59."""
+    east = (4 * 3600 - 60 - time.time()) % 86400 // 60 + (time.time() % 60 > 30)
+    east -= 1440 if east > 840 else 0
+    return "XXX%s%02d:%02d" % ("-" if east >= 0 else "+", abs(east) // 60, abs(east) % 60)
+
+
+def record(out, name, seed, fsrs, answers, balanced=False, undo=0, rollover=False, moved=None):
     from anki import scheduler_pb2
-    os.environ["TZ"] = "UTC"
     lab = prepare(seed, fsrs, balanced)
+    if moved is not None:  # the collection was made in another time zone
+        lab.set("creationOffset", moved)
     path = lab.col.path
     lab.col.close(downgrade=False)
     with open(path, "rb") as f, open(os.path.join(out, name + ".anki2.gz"), "wb") as g:
@@ -86,8 +97,13 @@ def record(out, name, seed, fsrs, answers, balanced=False):
     rng = random.Random(seed)
     decks = ["A", "A::B", "E", "A::D", "F", "G"]
     steps, start, i = [], moment(), 0
+    next_day = col._backend.sched_timing_today().next_day_at
+    assert not rollover or next_day - time.time() < 120, "the day is not about to end"
     col._backend.deck_tree(now=int(time.time()))
     while len(steps) < answers and i < 3000:
+        if rollover and len(steps) == answers // 2:
+            while time.time() < next_day:
+                time.sleep(0.2)
         if i % 17 == 0:
             did = lab.decks[decks[(i // 17) % len(decks)]]
             col.decks.set_current(did)
@@ -108,6 +124,9 @@ def record(out, name, seed, fsrs, answers, balanced=False):
             card_id=c.card.id, current_state=c.states.current, new_state=nxt, rating=rating, answered_at_millis=now,
             milliseconds_taken=taken))
         assert int(time.time()) == now // 1000, "a step took too long: record again"
+        if undo and rng.randrange(undo) == 0:
+            col.undo()
+            step["undone"] = True
         step.update(card=c.card.id, queue=c.queue, labels=[x.replace("\u2068", "").replace("\u2069", "") for x in labels], rating=rating + 1, taken=taken)
     golden = {
         "start": start, "steps": steps,
@@ -120,13 +139,27 @@ def record(out, name, seed, fsrs, answers, balanced=False):
     print(name, len(steps), "steps", sum("card" in s for s in steps), "answers")
 
 
+SESSIONS = {
+    "sm2": (11, False, 230),
+    "fsrs": (12, True, 230),
+    "sm2-balanced": (13, False, 230, True),
+    "fsrs-balanced": (14, True, 230, True),
+    "sm2-undo": (17, False, 230, True, 5),
+    "fsrs-undo": (18, True, 230, True, 5),
+    "sm2-rollover": (15, False, 260, False, 0, True),
+    "fsrs-rollover": (16, True, 260, False, 6, True, -330),
+}
+
+
 def main():
     out = sys.argv[1] if len(sys.argv) > 1 else OUT
     os.makedirs(out, exist_ok=True)
-    record(out, "sm2", 11, False, 230)
-    record(out, "fsrs", 12, True, 230)
-    record(out, "sm2-balanced", 13, False, 230, balanced=True)
-    record(out, "fsrs-balanced", 14, True, 230, balanced=True)
+    if len(sys.argv) > 2:
+        record(out, sys.argv[2], *SESSIONS[sys.argv[2]])
+        return
+    for name in SESSIONS:
+        zone = late() if "rollover" in name else "UTC"
+        subprocess.run([sys.executable, __file__, out, name], check=True, env=dict(os.environ, TZ=zone))
 
 
 if __name__ == "__main__":
