@@ -57,6 +57,7 @@ func TestImportAsTheClient(t *testing.T) {
 		"older":         {92, 35, 108, 8}, // and long before it
 		"one-filtered":  {18, 4, 5, 6},    // the package is of a filtered deck
 		"without-home":  {92, 0, 108, 8},  // and lacks the home of cards in one
+		"old-exporter":  {65, 5, 28, 7},
 		"first-package": {92, 35, 108, 8}, // the package uses the scheduler of 2006
 	} {
 		t.Run(name, func(t *testing.T) {
