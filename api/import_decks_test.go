@@ -337,8 +337,9 @@ func imported(t *testing.T, x *collection.Txn) (r importResult) {
 		must(err)
 		for _, c := range cards {
 			of[c.ID] = row(n.GUID, c.Ord)
-			r.cards = append(r.cards, []any{n.GUID, c.Ord, names[c.DID], names[c.ODID], c.Type, c.Queue, c.Due, c.ODue, c.Ivl, c.Factor,
-				c.Reps, c.Lapses, c.Left, c.Flags, c.Data})
+			r.cards = append(r.cards, []any{
+				n.GUID, c.Ord, names[c.DID], names[c.ODID], c.Type, c.Queue, c.Due, c.ODue, c.Ivl, c.Factor, c.Reps, c.Lapses, c.Left, c.Flags, c.Data,
+			})
 		}
 	}
 	slices.SortStableFunc(r.cards, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
