@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/scheduling"
 	"github.com/ankisyncd/ankisyncd/schema"
@@ -101,6 +103,7 @@ func (k calendars) card(c collection.Card, note, deck, home int64) collection.Ca
 		c.ODue, c.Type, c.Queue, c.Due = 0, int64(s.Type), int64(s.Queue), s.Due
 	}
 	c.NID, c.DID, c.ODID = note, deck, home
+	c.Data = cmp.Or(c.Data, "{}") // old clients wrote nothing
 	if k.first {
 		k.settle(&c)
 	}

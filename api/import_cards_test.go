@@ -77,6 +77,9 @@ func learnedBy(t testing.TB, s *collection.Store) map[string]learned {
 					c.Due -= int64(day.Today)
 				}
 				c.DID, c.Mod, c.USN = 0, 0, 0
+				if c.Data == "" {
+					c.Data = "{}"
+				}
 			}
 			out[n.GUID] = l
 		}

@@ -57,6 +57,7 @@ func TestImportAsTheClient(t *testing.T) {
 		"older":         {92, 35, 108, 8}, // and long before it
 		"one-filtered":  {18, 4, 5, 6},    // the package is of a filtered deck
 		"without-home":  {92, 0, 108, 8},  // and lacks the home of cards in one
+		"old-exporter":  {65, 5, 28, 7},
 		"first-package": {92, 35, 108, 8}, // the package uses the scheduler of 2006
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -336,8 +337,9 @@ func imported(t *testing.T, x *collection.Txn) (r importResult) {
 		must(err)
 		for _, c := range cards {
 			of[c.ID] = row(n.GUID, c.Ord)
-			r.cards = append(r.cards, []any{n.GUID, c.Ord, names[c.DID], names[c.ODID], c.Type, c.Queue, c.Due, c.ODue, c.Ivl, c.Factor,
-				c.Reps, c.Lapses, c.Left, c.Flags, c.Data})
+			r.cards = append(r.cards, []any{
+				n.GUID, c.Ord, names[c.DID], names[c.ODID], c.Type, c.Queue, c.Due, c.ODue, c.Ivl, c.Factor, c.Reps, c.Lapses, c.Left, c.Flags, c.Data,
+			})
 		}
 	}
 	slices.SortStableFunc(r.cards, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })

@@ -23,6 +23,7 @@ func (t *Txn) ImportDeckConfig(c schema.DeckConfig) (bool, error) {
 	if t.presets[c.ID] != nil {
 		return false, nil
 	}
+	c.Config = c.Config.InRange() // as clients read them
 	return true, t.saveDeckConfig(&c)
 }
 

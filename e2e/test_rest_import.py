@@ -100,6 +100,10 @@ def test_packages_reach_clients(rest, mk, who, package):  # noqa: F811
         same_collection(api, c)
         check_copy(mk, c, who, NEWEST)
     assert len(b.dump()["revlog"]) == before + len(done) + 1
+    for deck in ["A", "A::D", "E"] + filtered:
+        shown = api("reset_scheduler", deck=deck)
+        want = [shown[k] for k in ("new_cards", "learning_cards", "review_cards")]
+        assert b.counts(deck) == want, deck  # 2.1.49 knows no limits of decks
 
 
 def test_upgraded_scheduler_reaches_clients(rest, mk, who):  # noqa: F811

@@ -13,7 +13,9 @@ library has imported the package with schedules and deck options. `go test
 import gzip
 import json
 import os
+import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -154,14 +156,40 @@ def result(col):
     return {"decks": decks, "cards": cards, "configs": configs, "revlog": revlog}
 
 
-def record(out, name, legacy, prepare_target=None, deck=None, change=None):
+OLD_CLIENT = "2.1.49"
+OLD_EXPORT = """
+import sys
+from anki.collection import Collection
+from anki.exporting import AnkiPackageExporter
+col = Collection(sys.argv[1])
+e = AnkiPackageExporter(col)
+e.includeSched, e.includeMedia = True, False
+e.exportInto(sys.argv[2])
+col.close()
+"""
+
+
+def exported_by_old_client(path):
+    """A package of what one of the fixtures holds, written by an old client itself."""
+    clients = os.environ.get("ANKI_CLIENTS_DIR") or os.path.expanduser("~/.cache/anki-clients")
+    with tempfile.TemporaryDirectory() as d:
+        file = os.path.join(d, "collection.anki2")
+        with gzip.open(os.path.join(HERE, "..", "..", "testdata", "collections", "v11-2.1.49.anki2.gz")) as f, open(file, "wb") as g:
+            g.write(f.read())
+        subprocess.run([os.path.join(clients, OLD_CLIENT, "bin", "python"), "-c", OLD_EXPORT, file, path], check=True)
+
+
+def record(out, name, legacy, prepare_target=None, deck=None, change=None, export=None):
     from anki import import_export_pb2
     from anki.collection import Collection, DeckIdLimit, ExportAnkiPackageOptions
-    lab = source()
     path = os.path.join(out, name + ".apkg")
-    limit = DeckIdLimit(lab.decks[deck]) if deck else None
-    lab.col.export_anki_package(out_path=path, limit=limit, options=ExportAnkiPackageOptions(
-        with_scheduling=True, with_deck_configs=True, with_media=False, legacy=legacy))
+    if export:
+        export(path)
+    else:
+        lab = source()
+        limit = DeckIdLimit(lab.decks[deck]) if deck else None
+        lab.col.export_anki_package(out_path=path, limit=limit, options=ExportAnkiPackageOptions(
+            with_scheduling=True, with_deck_configs=True, with_media=False, legacy=legacy))
     if change:
         repack(path, change)
     target = Lab(22, False, notes=6)
@@ -226,7 +254,6 @@ def notetypes_result(col):
 
 def record_notetypes(out):
     """The package and the collection were one, and have changed apart."""
-    import shutil
     from anki import import_export_pb2
     from anki.collection import Collection, ExportAnkiPackageOptions
     name, day = "notetypes", 86400
@@ -332,107 +359,6 @@ def record_media(out):
     print(name, sorted(found))
 
 
-def notetype(col, name, change):
-    m = col.models.by_name(name)
-    change(m)
-    col.models.update_dict(m)
-
-
-def copied(col, base, name, *fields):
-    m = dict(col.models.copy(col.models.by_name(base), add=False), name=name)
-    for f in fields:
-        col.models.add_field(m, col.models.new_field(f))
-    return col.models.add_dict(m).id
-
-
-def note(col, nid, model, fields, tags=(), mod=None):
-    """A note under an id of its own, or new fields for the one that has it."""
-    db = col.db
-    if db.scalar("select count() from notes where id = ?", nid):
-        n = col.get_note(nid)
-        n.fields[:], n.tags = fields, list(tags)
-        col.update_note(n)
-    else:
-        n = col.new_note(col.models.by_name(model))
-        n.fields[:], n.tags = fields, list(tags)
-        col.add_note(n, col.decks.id("Notes"))
-        db.execute("update cards set nid = ? where nid = ?", nid, n.id)
-        db.execute("update notes set id = ?, guid = ? where id = ?", nid, f"guid{nid}", n.id)
-    if mod:
-        db.execute("update notes set mod = ? where id = ?", mod, nid)
-
-
-def notetypes_result(col):
-    """Notes with the names of their notetypes, and notetypes with what can be seen of them."""
-    notes = [list(r) for r in col.db.all(
-        "select n.guid, t.name, n.flds, n.tags, n.mod, (select group_concat(ord) from (select ord from cards where nid = n.id order by ord))"
-        " from notes n join notetypes t on t.id = n.mid where n.guid like 'guid%' order by n.guid")]
-    types = [[m["name"], [f["name"] for f in m["flds"]], [[t["name"], t["qfmt"], t["afmt"]] for t in m["tmpls"]], m["css"], m["sortf"]]
-             for m in sorted(col.models.all(), key=lambda m: m["name"])]
-    return {"notes": notes, "notetypes": types}
-
-
-def record_notetypes(out):
-    """The package and the collection were one, and have changed apart."""
-    import shutil
-    from anki import import_export_pb2
-    from anki.collection import Collection, ExportAnkiPackageOptions
-    name, day = "notetypes", 86400
-    lab = Lab(51, False, notes=2)
-    base, now = lab.col, int(time.time())
-    for model in ("Styled", "Restyled here", "More fields", "Fewer fields", "Another template"):
-        copied(base, "Basic", model)
-    for i, model in enumerate(("Styled", "Restyled here", "More fields", "Fewer fields", "Another template")):
-        for j in range(2):
-            note(base, 1001 + 100 * (i + 1) + j, model, [f"{model} {j}", "back"], ["old"], now - 9 * day)
-    base.db.execute("update notetypes set mtime_secs = ?", now - 9 * day)
-    base.db.execute("update col set scm = ?, mod = ?", (now - 9 * day) * 1000, (now - 9 * day) * 1000)
-    path = base.path
-    base.close()
-    theirs = path + ".theirs.anki2"
-    shutil.copy(path, theirs)
-    col = Collection(theirs)
-    note(col, 1101, "Styled", ["newer there", "b"], ["new"], now - day)
-    note(col, 1102, "Styled", ["older there", "b"], ["new"], now - 8 * day)
-    notetype(col, "Styled", lambda m: m.update(css=".there{}"))
-    notetype(col, "Restyled here", lambda m: m.update(css=".older{}"))
-    notetype(col, "More fields", lambda m: col.models.add_field(m, col.models.new_field("Third")))
-    notetype(col, "Fewer fields", lambda m: col.models.remove_field(m, m["flds"][1]))
-    t = col.models.new_template("Second")
-    t["qfmt"], t["afmt"] = "{{Back}}", "{{Front}}"
-    notetype(col, "Another template", lambda m: col.models.add_template(m, t))
-    for model, extra in (("Only there", []), ("Alike", []), ("Of one name", ["There"])):
-        copied(col, "Basic", model, *extra)
-    for nid, model, fields in ((1901, "Only there", ["o", "b"]), (1902, "Alike", ["a", "b"]), (1903, "Of one name", ["n", "b", "t"]),
-                               (1904, "Styled", ["s", "b"]), (1905, "More fields", ["m", "b", "t"]), (1906, "Fewer fields", ["f"]),
-                               (1907, "Another template", ["x", "y"])):
-        note(col, nid, model, fields, [], now - day)
-    col.db.execute("update notetypes set mtime_secs = ? where name != 'Restyled here'", now - 2 * day)
-    col.db.execute("update notetypes set mtime_secs = ? where name = 'Restyled here'", now - 8 * day)
-    package = os.path.join(out, name + ".apkg")
-    col.export_anki_package(out_path=package, limit=None, options=ExportAnkiPackageOptions(
-        with_scheduling=True, with_deck_configs=True, with_media=False, legacy=False))
-    os.chmod(package, 0o644)
-    col.close()
-    lab.col = col = Collection(path)
-    note(col, 1102, "Styled", ["changed here", "b"], ["here"], now - 3 * day)
-    notetype(col, "Restyled here", lambda m: m.update(css=".here{}"))
-    copied(col, "Basic", "Alike")
-    copied(col, "Basic", "Of one name", "Here")
-    note(col, 1801, "Alike", ["here", "b"], [], now - 3 * day)
-    col.db.execute("update notetypes set mtime_secs = ? where name = 'Restyled here'", now - 3 * day)
-    scm = col.db.scalar("select scm from col")
-    col.close(downgrade=False)
-    with open(path, "rb") as f, open(os.path.join(out, name + ".anki2.gz"), "wb") as g:
-        with gzip.GzipFile(fileobj=g, mode="wb", mtime=0, filename="") as z:
-            z.write(f.read())
-    lab.col = col = Collection(path)
-    col.import_anki_package(import_export_pb2.ImportAnkiPackageRequest(
-        package_path=package, options=import_export_pb2.ImportAnkiPackageOptions(with_scheduling=True, with_deck_configs=True)))
-    save(out, name, {"now": int(time.time()), "rescoped": col.db.scalar("select scm from col") != scm} | notetypes_result(col))
-    print(name, col.note_count(), "notes", col.db.scalar("select scm from col") != scm)
-
-
 def main():
     out = sys.argv[1] if len(sys.argv) > 1 else OUT
     os.makedirs(out, exist_ok=True)
@@ -447,6 +373,7 @@ def main():
     record(out, "one-filtered", False, shifted(300), deck="F")
     record(out, "without-home", True, shifted(300), change=without_home)
     record(out, "first-package", True, shifted(-30), change=first_scheduler)
+    record(out, "old-exporter", True, shifted(-70), export=exported_by_old_client)
 
 
 if __name__ == "__main__":
