@@ -33,8 +33,8 @@ var rooms = map[string][]string{
 	},
 
 	// stores: files and SQL, no HTTP; peers that never import one another
-	"collection": {"rendering", "scheduling", "schema", "search", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
-	"media":      {"sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
+	"collection": {"filestate", "rendering", "scheduling", "schema", "search", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
+	"media":      {"filestate", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
 	"auth":       {"sqlite", "database/sql", "golang.org/x/crypto", "golang.org/x/sys"},
 	"search":     {"schema", "sqlite", "database/sql", "golang.org/x/text"},
 
@@ -44,8 +44,9 @@ var rooms = map[string][]string{
 	"rendering":  {"schema"},
 
 	// the bottom
-	"sqlite": {"database/sql", "golang.org/x/text", "modernc.org/libc", "modernc.org/sqlite"},
-	"config": {"gopkg.in/ini.v1"},
+	"sqlite":    {"database/sql", "golang.org/x/text", "modernc.org/libc", "modernc.org/sqlite"},
+	"config":    {"gopkg.in/ini.v1"},
+	"filestate": {"golang.org/x/sys"},
 }
 
 // restricted are the packages of the standard library that only some rooms may

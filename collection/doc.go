@@ -16,7 +16,7 @@
 // writes what a client would leave behind, with the server's usn, so that every
 // device gets it with its next sync.
 //
-// The package may import schema, scheduling, rendering, search, sqlite and
+// The package may import schema, scheduling, rendering, search, sqlite, filestate and
 // database/sql. It must never know of HTTP, of request encodings or of
 // configuration files.
 package collection

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+
+	"github.com/ankisyncd/ankisyncd/filestate"
 )
 
 // cachedMeta is a Meta and the state of the files it was read from.
@@ -16,18 +18,18 @@ type cachedMeta struct {
 
 // identity tells whether a collection's files are still those that were read.
 type identity struct {
-	main, wal fileState
+	main, wal filestate.State
 }
 
 func fileIdentity(path string) identity {
-	id := identity{main: stateOf(path)}
-	if wal := stateOf(path + "-wal"); wal.size > 0 {
+	id := identity{main: filestate.Of(path)}
+	if wal := filestate.Of(path + "-wal"); wal.Size() > 0 {
 		id.wal = wal
 	}
 	return id
 }
 
-func (a identity) equal(b identity) bool { return a.main.same(b.main) && a.wal.same(b.wal) }
+func (a identity) equal(b identity) bool { return a.main.Same(b.main) && a.wal.Same(b.wal) }
 
 // Meta returns the committed state of a user's collection (docs/protocol.md
 // §6.1). It does not disturb a running sync, and while nothing was written it

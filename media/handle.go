@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ankisyncd/ankisyncd/filestate"
 	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
@@ -68,8 +69,8 @@ type handle struct {
 	dirs     *dirs    // nil until they are needed
 	root     *os.Root // the media folder, of dirs
 	rootInfo fs.FileInfo
-	fold     bool           // the folder's file system ignores case
-	official [2]fs.FileInfo // media.db and its -wal as last taken over
+	fold     bool               // the folder's file system ignores case
+	official [2]filestate.State // media.db and its -wal as last taken over
 
 	last, files int64
 	source      string // fingerprint of the media.db last taken over

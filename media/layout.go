@@ -1,9 +1,10 @@
 package media
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/ankisyncd/ankisyncd/filestate"
 )
 
 // The files of one user, by role.
@@ -14,36 +15,29 @@ func officialPath(dir string) string { return filepath.Join(dir, "media.db") }
 
 // ident is the identity of the files that a user's media usn comes from. As
 // long as it stays the same, what was read from them is still true. Of the
-// official server's files it holds nil where they do not matter.
-type ident [4]fs.FileInfo
+// official server's files it holds nothing where they do not matter.
+type ident [4]filestate.State
 
 // identify looks at the database, and at the official server's if folder is
 // that server's.
 func identify(dir, folder string) ident {
 	var id ident
-	id[0], _ = os.Stat(dbPath(dir)) // nil if it is not there
-	id[1], _ = os.Stat(dbPath(dir) + "-wal")
+	id[0] = filestate.Of(dbPath(dir))
+	id[1] = filestate.Of(dbPath(dir) + "-wal")
 	if folder == folderOfficial {
-		id[2], _ = os.Stat(officialPath(dir))
-		id[3], _ = os.Stat(officialPath(dir) + "-wal")
+		id[2] = filestate.Of(officialPath(dir))
+		id[3] = filestate.Of(officialPath(dir) + "-wal")
 	}
 	return id
 }
 
 func (a ident) same(b ident) bool {
 	for i := range a {
-		if !sameFile(a[i], b[i]) {
+		if !a[i].Same(b[i]) {
 			return false
 		}
 	}
 	return true
-}
-
-func sameFile(a, b fs.FileInfo) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
 // source is where a user's media come from when there is no database of ours.

@@ -13,7 +13,7 @@
 // a crash interrupted (journal.go).
 //
 // The package follows docs/protocol.md §7 and docs/compat.md §3. It may import
-// sqlite and nothing else of ours. It never learns about HTTP, sessions,
+// sqlite and filestate and nothing else of ours. It never learns about HTTP, sessions,
 // passwords or the collection.
 package media
 

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/ankisyncd/ankisyncd/filestate"
 )
 
 // Most users of a new server, and many who never add a picture, have no media
@@ -14,27 +16,24 @@ import (
 
 // nothing is the state of a user's folder in which there are no media: as long
 // as both folders are the same, nobody has put any there.
-type nothing struct{ dir, folder fs.FileInfo }
+type nothing struct{ dir, folder filestate.State }
 
 // settledFor is how long a folder must have stood still before what was seen in
 // it is remembered: within the granularity of its time, a change leaves no trace.
 const settledFor = 2 * time.Second
 
-// lookAt looks at the folders; nil for one that does not exist.
+// lookAt looks at the folders.
 func lookAt(dir string) nothing {
-	var n nothing
-	n.dir, _ = os.Stat(dir)
-	n.folder, _ = os.Stat(filepath.Join(dir, folderNative))
-	return n
+	return nothing{filestate.Of(dir), filestate.Of(filepath.Join(dir, folderNative))}
 }
 
-func (a nothing) same(b nothing) bool { return sameFile(a.dir, b.dir) && sameFile(a.folder, b.folder) }
+func (a nothing) same(b nothing) bool { return a.dir.Same(b.dir) && a.folder.Same(b.folder) }
 
 // memorable reports whether n, seen before findSource found nothing, may be
 // remembered: no file is there whose growing the folders would not show.
 func (n nothing) memorable(dir string, now time.Time) bool {
-	for _, fi := range []fs.FileInfo{n.dir, n.folder} {
-		if fi != nil && now.Sub(fi.ModTime()).Abs() < settledFor {
+	for _, f := range []filestate.State{n.dir, n.folder} {
+		if f.Found() && now.Sub(time.Unix(0, f.ModTime())).Abs() < settledFor {
 			return false
 		}
 	}

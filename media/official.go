@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/ankisyncd/ankisyncd/filestate"
 )
 
 // The official server's media.db (docs/protocol.md §7.1). It is read, with its
@@ -106,8 +108,8 @@ func (h *handle) fillOfficial(ctx context.Context, tx *sql.Tx) error {
 // needs, and rows that it knows already change nothing for it.
 func (h *handle) takeOverAgain(ctx context.Context) error {
 	id := identify(h.dir, h.name)
-	h.official = [2]fs.FileInfo{id[2], id[3]}
-	if id[2] == nil && id[3] == nil {
+	h.official = [2]filestate.State{id[2], id[3]}
+	if !id[2].Found() && !id[3].Found() {
 		return nil
 	}
 	list, last, mark, err := readOfficial(ctx, h.s, h.dir, h.source)

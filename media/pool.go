@@ -398,5 +398,5 @@ func (h *handle) current() bool {
 		}
 	}
 	id := identify(h.dir, h.name)
-	return sameFile(id[2], h.official[0]) && sameFile(id[3], h.official[1])
+	return id[2].Same(h.official[0]) && id[3].Same(h.official[1])
 }

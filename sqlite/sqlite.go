@@ -3,7 +3,7 @@
 // driver's errors and registers Anki's "unicase" collation, which is global to
 // the process.
 //
-// It may import database/sql and modernc.org/sqlite and nothing of ours. It
+// It may import database/sql and modernc.org and nothing of ours. It
 // never names a table: schemas belong to collection, media and auth.
 package sqlite
 

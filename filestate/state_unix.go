@@ -1,0 +1,36 @@
+//go:build unix
+
+package filestate
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// State tells one state of a file or folder from the next: which file it is, how
+// large, and when last written. The zero value is a file that does not exist.
+type State struct {
+	found       bool
+	dev, ino    uint64
+	size, mtime int64 // bytes; ns since 1970
+}
+
+// Of looks at what is under path. What cannot be looked at counts as missing.
+func Of(path string) State {
+	var st unix.Stat_t
+	err := unix.Stat(path, &st)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Stat(path, &st)
+	}
+	if err != nil {
+		return State{}
+	}
+	return State{true, uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano()} //nolint:unconvert // the types differ between systems
+}
+
+// Same reports whether nothing has happened between a and b.
+func (a State) Same(b State) bool { return a == b }
+
+// ModTime is when the file was last written, ns since 1970.
+func (a State) ModTime() int64 { return a.mtime }
