@@ -59,6 +59,41 @@ def test_changes_reach_clients(rest, mk, who):
     assert n in fields(api) and ids[4] not in fields(api)
 
 
+@pytest.mark.parametrize("who", VERSIONS)
+def test_days_of_the_clients_time_zone(rest, mk, who):  # noqa: F811
+    """Where the client is it is half past three at night: its day, which is that of the collection, ends at four, not when it does
+    where the server is. What is due tomorrow is not yet due, and answers count from its day."""
+    if who not in installed():
+        pytest.skip("no client " + who)
+    west = (int(time.time()) // 60 - 210) % 1440
+    west -= 1440 if west > 720 else 0
+    acct = rest.account()
+    a = mk(who, acct=acct, env={"TZ": "XXX%+d:%02d" % (west // 60 if west >= 0 else -(-west // 60), abs(west) % 60)})
+    a.sched_ver(3)
+    a.deck_tree()  # writes down the time zone
+    assert a.get_config("localOffset") == west
+    cards = [a.card_ids(a.add_note(["front %d" % i, "back"], deck="Study"))[0] for i in range(6)]
+    a.set_due(cards[:2], "0")
+    a.set_due(cards[2:5], "1")
+    a.backdate()
+    a.first_upload()
+    api = Api(rest, acct.user)
+    shown = api("reset_scheduler", deck="Study")
+    counts = a.counts("Study")
+    assert counts == [shown["new_cards"], shown["learning_cards"], shown["review_cards"]] == [1, 0, 2]
+    today = a.sql("select min(due) from cards where id in (%d, %d)" % tuple(cards[:2]))[0][0]
+    for _ in range(3):
+        card = api("next_card", buttons=4)
+        days = card["answer_buttons"][3]["interval"] // 86400
+        api("answer_card", id=card["id"], ease=4, buttons=4, timerStarted=time.time() - 2)
+        after = api("card/%s" % card["id"])
+        assert after["ivl"] == days and after["due"] == today + days
+    settle(a)
+    same_notes(api, a)
+    assert a.counts("Study") == [0, 0, 0]
+    check_database(a, [who])
+
+
 def test_conflict_while_a_device_syncs(rest, mk):
     """A write waits for a running sync of the user, and is then refused; nothing is mixed up."""
     import urllib.error
