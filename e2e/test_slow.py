@@ -50,7 +50,7 @@ def slowed(pid, cost, arrival, check=CHECK):
             if arrival.at:
                 if time.time() > arrival.at + check:
                     return
-                share = cost / (40 * check)
+                share = cost / (40 * CHECK)
             os.kill(pid, signal.SIGSTOP)
             ahead = (cpu_seconds(pid) - before) / share - (time.time() - began)
             end.wait(min(max(ahead, 0), STOPPED))
@@ -67,19 +67,28 @@ def slowed(pid, cost, arrival, check=CHECK):
 
 
 class Arrival:
-    """When the whole collection had arrived: the temporary file in the user's folder does not grow any more."""
+    """When the whole collection had arrived: the temporary file in the user's folder has about the size it must get, and has
+    not grown for longer than the server is ever stopped."""
 
     def __init__(self, folder, at_least):
         self.at = None
         self.end = threading.Event()
 
+        def size():
+            for p in pathlib.Path(folder).glob(".collection-*.tmp"):
+                with contextlib.suppress(OSError):
+                    return p.stat().st_size
+            return 0
+
         def run():
+            last, since = 0, time.time()
             while not self.end.is_set():
-                for p in pathlib.Path(folder).glob(".collection-*.tmp"):
-                    with contextlib.suppress(OSError):
-                        if p.stat().st_size >= at_least:
-                            self.at = time.time()
-                            return
+                now = size()
+                if now != last:
+                    last, since = now, time.time()
+                elif now >= at_least and time.time() > since + STOPPED + 1:
+                    self.at = time.time()
+                    return
                 time.sleep(0.05)
 
         threading.Thread(target=run, daemon=True).start()
