@@ -136,10 +136,11 @@ func (c *call) readHeader() error {
 func (c *call) readZstd(body io.Reader) error {
 	dec := decoders.Get().(*bodyDecoder) //nolint:forcetypeassert // the pool holds nothing else
 	c.closers = append(c.closers, func() {
-		// Resetting lets go of the body. What has unpacked a file has a window
-		// of megabytes by now, and is dropped.
+		// Resetting lets go of the body. What has unpacked a collection has a
+		// window of megabytes by now, and is dropped; zips of media come one
+		// after the other.
 		dec.in.Reset(nil)
-		if err := dec.Reset(nil); err == nil && c.step.stream == nil {
+		if err := dec.Reset(nil); err == nil && c.step.name != "upload" {
 			decoders.Put(dec)
 		}
 	})
