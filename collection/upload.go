@@ -64,11 +64,33 @@ func (s *Store) receive(dir string, r io.Reader) (path string, err error) {
 		return "", err
 	}
 	path = f.Name()
-	n, err := io.Copy(f, io.LimitReader(r, s.o.MaxUploadBytes+1))
+	n, err := io.Copy(&steadyWriter{f: f}, io.LimitReader(r, s.o.MaxUploadBytes+1))
 	if err == nil && n > s.o.MaxUploadBytes {
 		err = ErrTooLarge
 	}
 	return path, errors.Join(err, f.Close())
+}
+
+// steadyBytes is how much of an upload waits in the kernel before it is sent to
+// the disk.
+const steadyBytes = 8 << 20
+
+// steadyWriter has what it writes sent to the disk as it comes. Otherwise
+// hundreds of megabytes gather, and on ext4 the next fsync of anybody, of
+// another user's ten reviews, waits for all of them.
+type steadyWriter struct {
+	f       *os.File
+	n, sent int64
+}
+
+func (w *steadyWriter) Write(p []byte) (int, error) {
+	n, err := w.f.Write(p)
+	w.n += int64(n)
+	if w.n-w.sent >= steadyBytes {
+		writeOut(w.f, w.sent, w.n-w.sent)
+		w.sent = w.n
+	}
+	return n, err
 }
 
 // prepareUpload checks a private file and brings it to the state in which it
