@@ -2,7 +2,9 @@ package main
 
 import (
 	"runtime"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ankisyncd/ankisyncd/config"
 )
@@ -22,4 +24,18 @@ func tuneMemory(cfg *config.Config) (floor []byte) {
 		noProfiles.Do(func() { runtime.MemProfileRate = 0 }) // nobody can ask for them
 	}
 	return make([]byte, heapFloor)
+}
+
+var givingBack atomic.Bool
+
+// giveBackMemory gives garbage back to the system, without waiting for it: small
+// machines have other uses for it, and the next login or upload may be weeks away.
+func giveBackMemory() {
+	if !givingBack.CompareAndSwap(false, true) {
+		return // it is under way
+	}
+	go func() {
+		defer givingBack.Store(false)
+		debug.FreeOSMemory()
+	}()
 }

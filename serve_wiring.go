@@ -31,7 +31,9 @@ func buildHandlers(ctx context.Context, cfg *config.Config, log *slog.Logger, m 
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return h, nil, err
 	}
-	users, err := auth.Open(ctx, authOptions(cfg, m.countLogins(log.With(loggerKey, "users"))))
+	o := authOptions(cfg, m.countLogins(log.With(loggerKey, "users")))
+	o.GiveBack = giveBackMemory
+	users, err := auth.Open(ctx, o)
 	if err != nil {
 		return h, nil, err
 	}
@@ -43,7 +45,8 @@ func buildHandlers(ctx context.Context, cfg *config.Config, log *slog.Logger, m 
 		Log:          log.With(loggerKey, "media"),
 	})
 	server := ankisync.New(ankisync.Options{
-		Auth: users, Collections: collections, Media: files,
+		GiveBack: giveBackMemory,
+		Auth:     users, Collections: collections, Media: files,
 		BaseURL: cfg.BasePath + cfg.BaseURL, MediaURL: cfg.BasePath + cfg.BaseMediaURL,
 		MaxMessageBytes:  int64(cfg.MaxRequestMB) * mib,
 		MaxUploadBytes:   int64(cfg.MaxPayloadMB) * mib,

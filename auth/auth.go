@@ -105,6 +105,9 @@ type Options struct {
 	// MaxHashes is how many password hashes are computed at once; 0 means one
 	// per CPU, at most 4. Each takes 7 MiB of memory.
 	MaxHashes int
+	// GiveBack is called when hashes have left garbage that is not needed soon;
+	// it must not take long. nil: the garbage collector sees to it some day.
+	GiveBack func()
 	// LoginCacheTTL is how long a verified password needs no new hashing; 0
 	// means DefaultLoginCacheTTL, negative means no cache. See loginCache.
 	LoginCacheTTL time.Duration

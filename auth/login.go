@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 )
@@ -212,15 +211,14 @@ func (s *Store) hash(ctx context.Context, name, password string) (string, error)
 type slots struct {
 	free    chan struct{}
 	waiting atomic.Int32
-	tidying atomic.Bool
-	tidy    func() // gives memory back; nil means debug.FreeOSMemory
+	ended   func() // called when the last hash has ended
 }
 
 // maxWaiting logins queue for a slot; at 25 ms each that is some 10 s of work
 // for one CPU, less than any client's patience.
 const maxWaiting = 400
 
-func newSlots(n int) *slots { return &slots{free: make(chan struct{}, n)} }
+func newSlots(n int, ended func()) *slots { return &slots{free: make(chan struct{}, n), ended: ended} }
 
 func (s *slots) acquire(ctx context.Context) error {
 	defer s.waiting.Add(-1)
@@ -235,21 +233,13 @@ func (s *slots) acquire(ctx context.Context) error {
 	}
 }
 
-// release ends a hash. One leaves megabytes of garbage, which a small server
-// would keep for long: when no other hash is under way they are given back.
+// release ends a hash. One leaves megabytes of garbage, which matters to a small
+// server when no other hash is about to use them.
 func (s *slots) release() {
 	<-s.free
-	if len(s.free) > 0 || s.waiting.Load() > 0 || !s.tidying.CompareAndSwap(false, true) {
-		return
+	if len(s.free) == 0 && s.waiting.Load() == 0 && s.ended != nil {
+		s.ended()
 	}
-	tidy := s.tidy
-	if tidy == nil {
-		tidy = debug.FreeOSMemory
-	}
-	go func() {
-		defer s.tidying.Store(false)
-		tidy()
-	}()
 }
 
 // logLogin writes the lines that Login documents.

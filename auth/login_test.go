@@ -329,7 +329,7 @@ func TestThrottleConcurrent(t *testing.T) {
 func TestHashingIsBounded(t *testing.T) { synctest.Test(t, testHashingIsBounded) }
 
 func testHashingIsBounded(t *testing.T) {
-	s := newSlots(2)
+	s := newSlots(2, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	for range 2 {
 		if err := s.acquire(ctx); err != nil {

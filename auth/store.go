@@ -86,7 +86,7 @@ func newStore(o Options) (*Store, error) {
 	}
 	s := &Store{
 		o: o, log: o.Log, now: o.Now,
-		throttle: newThrottle(o.Now), cache: newLoginCache(o.LoginCacheTTL, o.Now), slots: newSlots(o.MaxHashes),
+		throttle: newThrottle(o.Now), cache: newLoginCache(o.LoginCacheTTL, o.Now), slots: newSlots(o.MaxHashes, o.GiveBack),
 	}
 	if o.AuthDB != "" {
 		s.dummy = dummyArgon()

@@ -202,10 +202,10 @@ var errNothing = errors.New("media: nothing changed")
 // what the database has of the names. keep says that the staged files belong
 // to the journal now.
 func (h *handle) commit(g *stager, rows map[string]*row) (keep bool, err error) {
-	b := &batch{h: h, rows: rows, ops: make(map[string]journalOp, len(g.list)), taken: map[string]bool{}, plain: h.dirs.plain()}
 	if g.repeats(rows) {
 		return false, nil // without a transaction
 	}
+	b := &batch{h: h, rows: rows, ops: make(map[string]journalOp, len(g.list)), taken: map[string]bool{}, plain: h.dirs.plain()}
 	err = h.tx(func(c *counts) error {
 		b.c = c
 		for i := range g.list {

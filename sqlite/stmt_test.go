@@ -8,18 +8,24 @@ import (
 	"testing"
 )
 
-func TestStmt(t *testing.T) {
-	ctx := context.Background()
-	db, err := Open(ctx, filepath.Join(t.TempDir(), "x.db"), Options{Create: true})
+// newConn opens a connection to an empty database.
+func newConn(t *testing.T) *sql.Conn {
+	t.Helper()
+	db, err := Open(t.Context(), filepath.Join(t.TempDir(), "x.db"), Options{Create: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	conn, err := db.Conn(ctx)
+	conn, err := db.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func TestStmt(t *testing.T) {
+	ctx, conn := context.Background(), newConn(t)
 	prepare := func(q string) *Stmt {
 		t.Helper()
 		s, err := Prepare(ctx, conn, q)
@@ -50,7 +56,7 @@ func TestStmt(t *testing.T) {
 	var got []int64
 	all := prepare(`SELECT i, s, b, f, n, z, i FROM t ORDER BY i`)
 	update := prepare(`UPDATE t SET s = s || '!' WHERE i = ?`)
-	err = all.Query(ctx, func(scan func(...any) error) error {
+	err := all.Query(ctx, func(scan func(...any) error) error {
 		var i int64
 		var s string
 		var b []byte

@@ -38,6 +38,10 @@ type Options struct {
 	// 0 means DefaultMaxMessageBytes. (One that cannot be taken piece by piece
 	// has a lower limit, maxWholeMessage.)
 	MaxMessageBytes int64
+	// GiveBack is called when a whole collection has left garbage that is not
+	// needed soon; it must not take long. nil: the garbage collector sees to it
+	// some day.
+	GiveBack func()
 	// MaxUploadBytes limits the body of an upload as it is sent; 0 means
 	// DefaultMaxUploadBytes. (What it unpacks to is limited by the store.)
 	MaxUploadBytes int64
@@ -83,7 +87,6 @@ type Server struct {
 	oldIDs   textIDClients
 	spooling atomic.Int64 // bytes in spools
 	memory   *budget      // what large messages may take, bytes
-	tidying  atomic.Bool  // memory is being given back
 }
 
 // New returns a Server.
@@ -196,24 +199,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Step: c.step.name, User: c.session.User, Client: c.client, Proto: c.proto(), Status: rw.status,
 		In: body.n, Out: rw.n, Dur: s.o.Now().Sub(start), Err: err,
 	}, c)
-	if c.step.name == "upload" {
-		s.tidy()
+	if c.step.name == "upload" && s.o.GiveBack != nil {
+		s.o.GiveBack()
 	}
 	if rw.abort {
 		panic(http.ErrAbortHandler)
 	}
-}
-
-// tidy gives back the memory that a whole collection needed on its way: small
-// machines have other uses for it, and the next may be weeks away.
-func (s *Server) tidy() {
-	if !s.tidying.CompareAndSwap(false, true) {
-		return
-	}
-	go func() {
-		defer s.tidying.Store(false)
-		debug.FreeOSMemory()
-	}()
 }
 
 func (s *Server) report(o Observation, c *call) {
