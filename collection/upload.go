@@ -64,7 +64,7 @@ func (s *Store) receive(dir string, r io.Reader) (path string, err error) {
 		return "", err
 	}
 	path = f.Name()
-	n, err := io.Copy(&steadyWriter{f: f}, io.LimitReader(r, s.o.MaxUploadBytes+1))
+	n, err := io.Copy(&steadyWriter{f: f, send: func(from, n int64) { writeOut(f, from, n) }}, io.LimitReader(r, s.o.MaxUploadBytes+1))
 	if err == nil && n > s.o.MaxUploadBytes {
 		err = ErrTooLarge
 	}
@@ -79,7 +79,8 @@ const steadyBytes = 8 << 20
 // hundreds of megabytes gather, and on ext4 the next fsync of anybody, of
 // another user's ten reviews, waits for all of them.
 type steadyWriter struct {
-	f       *os.File
+	f       io.Writer
+	send    func(from, n int64) // part of the file to the disk
 	n, sent int64
 }
 
@@ -87,7 +88,7 @@ func (w *steadyWriter) Write(p []byte) (int, error) {
 	n, err := w.f.Write(p)
 	w.n += int64(n)
 	if w.n-w.sent >= steadyBytes {
-		writeOut(w.f, w.sent, w.n-w.sent)
+		w.send(w.sent, w.n-w.sent)
 		w.sent = w.n
 	}
 	return n, err

@@ -403,3 +403,26 @@ func hotJournal(t testing.TB) string {
 	}
 	return copied
 }
+
+// TestSteadyWriter: what is written is sent to the disk part after part.
+func TestSteadyWriter(t *testing.T) {
+	var sent int64
+	w := &steadyWriter{f: io.Discard, send: func(from, n int64) {
+		if from != sent || n < steadyBytes || n > 2*steadyBytes {
+			t.Errorf("%d bytes from %d, after %d", n, from, sent)
+		}
+		sent = from + n
+	}}
+	const total = 3*steadyBytes + 100
+	n, err := io.Copy(w, io.LimitReader(zeros{}, total))
+	if n != total || err != nil || sent < total-steadyBytes || sent > total {
+		t.Errorf("copied %d, sent %d, %v", n, sent, err)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

@@ -79,8 +79,13 @@ func TestNULInName(t *testing.T) {
 	if err := s.Evict(user); err != nil {
 		t.Fatal(err)
 	}
-	sqlOn(t, filepath.Join(root, user, "collection.media.server.db"), `INSERT INTO media VALUES ('x' || char(0) || 'y', 2, '`+sha("x")+`')`)
-	if list, err := s.Changes(ctx, user, 0, 0); err == nil {
-		t.Errorf("listed: %q", list)
+	for _, nuls := range []string{`'x' || char(0) || 'y'`, `'x' || char(0) || 'y' || char(0) || 'z' || char(0) || 'w'`} {
+		sqlOn(t, filepath.Join(root, user, "collection.media.server.db"), `DELETE FROM media WHERE usn = 2; INSERT INTO media VALUES (`+nuls+`, 2, '`+sha("x")+`')`)
+		if list, err := s.Changes(ctx, user, 0, 0); err == nil {
+			t.Errorf("listed: %q", list)
+		}
+		if err := s.Evict(user); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -529,6 +529,28 @@ func TestEvictedMeanwhile(t *testing.T) {
 	agree(t, s, filepath.Join(root, user, "collection.media"))
 }
 
+// TestAnotherMeanwhile has another device store the same names while a zip is
+// being staged: what the database said before that counts no more.
+func TestAnotherMeanwhile(t *testing.T) {
+	s, root := newStore(t, media.Options{})
+	mustApply(t, s, entry{"old", "old"})
+	first := true
+	s.SetHook(func(step string) error {
+		if step == "staged" && first {
+			first = false
+			mustApply(t, s, entry{"old", ""}, entry{"new", "theirs"}, entry{"same", "same"}) // usns 2 to 4
+		}
+		return nil
+	})
+	if usn := mustApply(t, s, entry{"new", "ours"}, entry{"same", "same"}, entry{"old", ""}); usn != 5 {
+		t.Errorf("usn %d, want one more than theirs for the one file that differs", usn)
+	}
+	agree(t, s, filepath.Join(root, user, "collection.media"))
+	if ok, err := s.Sanity(ctx, user, 2); !ok || err != nil {
+		t.Error("the count of files is wrong", err)
+	}
+}
+
 func TestClosed(t *testing.T) {
 	s, _ := newStore(t, media.Options{})
 	mustApply(t, s, entry{"a", "a"})
