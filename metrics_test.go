@@ -4,8 +4,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -15,15 +13,14 @@ import (
 
 // TestMetrics counts what a real server did.
 func TestMetrics(t *testing.T) {
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := ln.Addr().(*net.TCPAddr).Port
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
-	p, url, _ := legacyProcess(t, "--set", fmt.Sprintf("metrics_port=%d", port), "--set", "pprof=yes", "--set", "log_level=error")
+	var base string
+	_, env := legacyEnv(t)
+	p := startOnPorts(t, 1, func(ports []string) *process {
+		base = "http://127.0.0.1:" + ports[0]
+		return tryServer(t, append(env, "ANKISYNCD_LISTEN=127.0.0.1:0"),
+			"--set", "metrics_port="+ports[0], "--set", "pprof=yes", "--set", "log_level=error")
+	})
+	url := strings.TrimSuffix(p.urls[0], "/")
 	if status := metaStatus(t, url, aliceKey); status != http.StatusOK {
 		t.Fatal(status)
 	}
@@ -37,7 +34,6 @@ func TestMetrics(t *testing.T) {
 	for _, pw := range []string{"wrong", "alice-pw"} {
 		_, _ = oldClient(t, url, "sync/hostKey", nil, map[string]string{"u": "alice", "p": pw})
 	}
-	base := fmt.Sprintf("http://127.0.0.1:%d", port)
 	numbers := get(t, http.DefaultClient, base+"/metrics")
 	for _, want := range []string{
 		`ankisyncd_requests_total{client="desktop 2.1",code="200",step="meta"} 1`,

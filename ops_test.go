@@ -21,13 +21,20 @@ import (
 // data of the January 2021 server.
 func legacyProcess(t *testing.T, args ...string) (p *process, url, dir string) {
 	t.Helper()
-	dir = legacyDirs()[2].unpack(t)
-	env := []string{
-		"ANKISYNCD_DATA_ROOT=" + filepath.Join(dir, "collections"), "ANKISYNCD_AUTH_DB_PATH=" + filepath.Join(dir, "auth.db"),
-		"ANKISYNCD_SESSION_DB_PATH=" + filepath.Join(dir, "session.db"), "ANKISYNCD_LISTEN=127.0.0.1:0",
-	}
-	p = startServer(t, env, args...)
+	dir, env := legacyEnv(t)
+	p = startServer(t, append(env, "ANKISYNCD_LISTEN=127.0.0.1:0"), args...)
 	return p, strings.TrimSuffix(p.urls[0], "/"), dir
+}
+
+// legacyEnv unpacks a data directory, and names it as the originals' environment
+// does.
+func legacyEnv(t *testing.T) (dir string, env []string) {
+	t.Helper()
+	dir = legacyDirs()[2].unpack(t)
+	return dir, []string{
+		"ANKISYNCD_DATA_ROOT=" + filepath.Join(dir, "collections"), "ANKISYNCD_AUTH_DB_PATH=" + filepath.Join(dir, "auth.db"),
+		"ANKISYNCD_SESSION_DB_PATH=" + filepath.Join(dir, "session.db"),
+	}
 }
 
 // command runs the real program in the folder, as somebody at a shell would.
@@ -138,9 +145,13 @@ func TestRestoreWhileServing(t *testing.T) {
 	if _, errs, code := command(t, dir, "", "restore", "alice", id); code != 1 || !strings.Contains(errs, "--yes") {
 		t.Errorf("without --yes: %d %s", code, errs)
 	}
+	// A sync under way keeps it open, however long the command takes to come.
+	device := map[string]string{"k": aliceKey, "s": "x"}
+	ask(t, url, "sync/start", device, map[string]any{"minUsn": before.USN, "lnewer": true}, new(any))
 	if _, errs, code := command(t, dir, "", append(conf, "restore", "--yes", "--wait", "0s", "alice", id)...); code != 1 || !strings.Contains(errs, "nothing was changed") {
 		t.Errorf("while it is open: %d %s", code, errs)
 	}
+	ask(t, url, "sync/abort", device, map[string]any{}, new(any))
 	if after := meta(); after != before {
 		t.Errorf("a refused restore changed %+v to %+v", before, after)
 	}

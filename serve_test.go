@@ -18,11 +18,15 @@ import (
 	"time"
 )
 
+// hang is when a test gives up on a server that neither does its work nor ends.
+const hang = 2 * time.Minute
+
 // process is a running server: the real program, in a folder of its own.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	dir    string
+	ended  bool
 	urls   []string // of the lines "Listening on"
 	stdout []string
 	stderr *strings.Builder
@@ -30,6 +34,47 @@ type process struct {
 
 // startServer starts the program and waits until it listens.
 func startServer(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	p := tryServer(t, env, args...)
+	if p.ended {
+		t.Fatalf("the server ended:\n%s", p.stderr)
+	}
+	return p
+}
+
+// startOnPorts starts a server that listens on ports which no test can leave to
+// the system, because it needs their numbers. Between choosing one and listening
+// on it anybody may take it: then others are tried.
+func startOnPorts(t *testing.T, n int, start func(ports []string) *process) *process {
+	t.Helper()
+	for {
+		p := start(freePorts(t, n))
+		switch {
+		case !p.ended:
+			return p
+		case !strings.Contains(p.stderr.String(), "address already in use"):
+			t.Fatalf("the server ended:\n%s", p.stderr)
+		}
+	}
+}
+
+// freePorts are n different ones of 127.0.0.1.
+func freePorts(t *testing.T, n int) (ports []string) {
+	t.Helper()
+	for range n {
+		ln, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		_, port, _ := net.SplitHostPort(ln.Addr().String())
+		ports = append(ports, port)
+	}
+	return ports
+}
+
+// tryServer starts the program and returns when it serves, or has ended.
+func tryServer(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -61,22 +106,18 @@ func startServer(t *testing.T, env []string, args ...string) *process {
 		}
 	}
 	_ = p.cmd.Wait()
-	t.Fatalf("the server ended:\n%s", p.stderr)
-	return nil
+	p.ended = true
+	return p
 }
 
-// stop sends the signal, and wants exit code 0 in less than five seconds.
+// stop sends the signal, and wants exit code 0.
 func (p *process) stop(sig os.Signal) {
 	p.t.Helper()
-	began := time.Now()
 	if err := p.cmd.Process.Signal(sig); err != nil {
 		p.t.Fatal(err)
 	}
 	if err := p.cmd.Wait(); err != nil {
 		p.t.Errorf("%v: %v\n%s", sig, err, p.stderr)
-	}
-	if d := time.Since(began); d > 5*time.Second {
-		p.t.Errorf("%v: took %s", sig, d)
 	}
 	if !strings.Contains(p.stderr.String(), "Exiting...") {
 		p.t.Errorf("no word of leaving in the log:\n%s", p.stderr)
@@ -159,7 +200,7 @@ func TestServeStopsDespiteStalledRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(hang)); err != nil {
 		t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
@@ -242,7 +283,7 @@ func TestSystemd(t *testing.T) {
 		t.Helper()
 		buf := make([]byte, 100)
 		for {
-			_ = manager.SetReadDeadline(time.Now().Add(20 * time.Second))
+			_ = manager.SetReadDeadline(time.Now().Add(hang))
 			n, err := manager.Read(buf)
 			if err != nil {
 				t.Fatalf("waiting for %s: %v", want, err)

@@ -105,9 +105,12 @@ func (s *Store) authenticate(ctx context.Context, name, password string, from ne
 			s.throttle.succeeded(from, name)
 			return u, true, nil
 		case wrong:
-			// Counted at once, or many attempts at the same time would all be
-			// compared before the first is refused.
-			s.throttle.failed(from, name)
+			// Counted at once, and looked at again in the same step, or many
+			// attempts at the same time would all be compared before the first
+			// is refused.
+			if d := s.throttle.failedUnlessWaiting(from, name); d > 0 {
+				return nil, false, throttledFor(d)
+			}
 			counted = true
 		}
 	}
@@ -141,10 +144,14 @@ func isBad(err error) bool { return errors.Is(err, ErrBadCredentials) }
 
 func (s *Store) throttled(from netip.Addr, name string) error {
 	if d := s.throttle.wait(from, name); d > 0 {
-		// Whole seconds, as Retry-After has it.
-		return &ThrottledError{RetryAfter: (d + time.Second - 1).Truncate(time.Second)}
+		return throttledFor(d)
 	}
 	return nil
+}
+
+// throttledFor rounds up to whole seconds, as Retry-After has them.
+func throttledFor(d time.Duration) error {
+	return &ThrottledError{RetryAfter: (d + time.Second - 1).Truncate(time.Second)}
 }
 
 // verify computes the hash and brings its stored form up to date. It runs with a

