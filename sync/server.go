@@ -87,6 +87,8 @@ type Server struct {
 	oldIDs   textIDClients
 	spooling atomic.Int64 // bytes in spools
 	memory   *budget      // what large messages may take, bytes
+
+	holdUpload func() // tests: called when it is known what became of an upload
 }
 
 // New returns a Server.

@@ -35,7 +35,11 @@ func (s *Server) upload(w *responder, c *call) error {
 				done <- errPanic
 			}
 		}()
-		done <- s.o.Collections.Upload(c.r.Context(), c.session.User, body)
+		err := s.o.Collections.Upload(c.r.Context(), c.session.User, body)
+		if s.holdUpload != nil {
+			s.holdUpload()
+		}
+		done <- err
 	}()
 	early, err := s.awaitUpload(w, c, body, done)
 	text, known := uploadText(err)
