@@ -173,6 +173,7 @@ const cutTimeout = 700 * time.Millisecond
 func (s *server) shutdown(timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
+	s.front.Shutdown()
 	err := s.http.Shutdown(ctx)
 	if err == nil {
 		return

@@ -21,7 +21,7 @@ const modulePath = "github.com/ankisyncd/ankisyncd"
 var rooms = map[string][]string{
 	// wiring
 	".": {
-		"api", "auth", "collection", "config", "media", "rendering", "scheduling", "search", "sync",
+		"api", "auth", "collection", "config", "media", "rendering", "scheduling", "search", "shortcut", "sync",
 		"github.com/urfave/cli/v2", "github.com/VictoriaMetrics/metrics", "golang.org/x/term", "net/http",
 	},
 
@@ -31,6 +31,9 @@ var rooms = map[string][]string{
 		"auth", "collection", "media", "rendering", "scheduling", "schema", "search",
 		"github.com/klauspost/compress", "google.golang.org/protobuf", "net/http",
 	},
+
+	// before the front rooms: knows HTTP, and nothing of ours
+	"shortcut": {"net/http"},
 
 	// stores: files and SQL, no HTTP; peers that never import one another
 	"collection": {"filestate", "rendering", "scheduling", "schema", "search", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/ankisyncd/ankisyncd/config"
+	"github.com/ankisyncd/ankisyncd/shortcut"
 )
 
 // maxHeaderBytes bounds the head of a request: clients send some 500 bytes,
@@ -24,6 +25,7 @@ type server struct {
 	log       *slog.Logger
 	handler   http.Handler
 	guard     *guard
+	front     *shortcut.Front
 	http      *http.Server
 	listeners []net.Listener
 	cert      *certificate // nil without TLS
@@ -56,10 +58,21 @@ func newServer(ctx context.Context, cfg *config.Config, log *slog.Logger, handle
 		ErrorLog:          slog.NewLogLogger(log.With(loggerKey, "http").Handler(), slog.LevelDebug),
 		// No ReadTimeout and WriteTimeout: see guard.
 	}
+	s.front = &shortcut.Front{
+		Handler: s.guard, Context: base, Wants: isStatusCheck,
+		IdleTimeout: cfg.HTTPIdleTimeout, HeaderTimeout: cfg.HTTPHeaderTimeout, WriteTimeout: cfg.HTTPStallTimeout,
+	}
+	s.http.ConnState = s.front.ConnState
 	if s.cert != nil {
 		s.http.TLSConfig = s.cert.config()
 	}
 	return s, nil
+}
+
+// isStatusCheck is true of the requests with which clients find out whether there
+// is anything to sync: many, small, and answered from memory.
+func isStatusCheck(path string) bool {
+	return strings.HasSuffix(path, "/meta") || strings.HasSuffix(path, "/begin")
 }
 
 // secure reports whether a listener speaks TLS: all but unix sockets do.
@@ -78,7 +91,7 @@ func (s *server) start() <-chan error {
 			if secure {
 				err = s.http.ServeTLS(ln, "", "")
 			} else {
-				err = s.http.Serve(ln)
+				err = s.http.Serve(s.front.Listen(ln))
 			}
 			if !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("%s: %w", ln.Addr(), err)

@@ -1,0 +1,142 @@
+package shortcut
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const plain = "POST /sync/meta HTTP/1.1\r\nHost: 127.0.0.1:27701\r\nContent-Type: application/octet-stream\r\nanki-sync: {\"v\":11}\r\nAccept: */*\r\nContent-Length: 4\r\n\r\nbody"
+
+// swap is plain with one thing other than it is.
+func swap(old, with string) string {
+	if !strings.Contains(plain, old) {
+		panic(old)
+	}
+	return strings.Replace(plain, old, with, 1)
+}
+
+func TestParse(t *testing.T) {
+	for name, tt := range map[string]struct {
+		text string
+		ok   bool
+	}{
+		"plain":               {plain, true},
+		"no body":             {swap("4\r\n\r\nbody", "0\r\n\r\n"), true},
+		"keep-alive":          {swap("Accept: */*", "Connection: Keep-Alive"), true},
+		"empty field":         {swap("*/*", ""), true},
+		"spaces around":       {swap("*/*", "  */* \t"), true},
+		"doubled slash":       {swap("/sync/meta", "//sync//meta/"), true},
+		"IPv6 host":           {swap("127.0.0.1:27701", "[::1]:27701"), true},
+		"length with zeros":   {swap("Length: 4", "Length: 004"), true},
+		"nothing":             {"", false},
+		"cut head":            {plain[:60], false},
+		"cut body":            {plain[:len(plain)-1], false},
+		"more behind":         {plain + "P", false},
+		"two":                 {plain + plain, false},
+		"GET":                 {swap("POST", "GET"), false},
+		"stolen byte":         {plain[1:], false},
+		"HTTP/1.0":            {swap("HTTP/1.1", "HTTP/1.0"), false},
+		"HTTP/2":              {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", false},
+		"absolute target":     {swap("/sync/meta", "http://x/sync/meta"), false},
+		"query":               {swap("/sync/meta", "/sync/meta?k=1"), false},
+		"escape":              {swap("/sync/meta", "/sync/%6deta"), false},
+		"space in target":     {swap("/sync/meta", "/sync /meta"), false},
+		"two spaces":          {swap("POST ", "POST  "), false},
+		"line feeds only":     {strings.ReplaceAll(plain, "\r\n", "\n"), false},
+		"line feed":           {swap("\r\nAccept", "\nAccept"), false},
+		"carriage return":     {swap("*/*", "*\r*"), false},
+		"no host":             {swap("Host", "Most"), false},
+		"two hosts":           {swap("Accept: */*", "host: x"), false},
+		"empty host":          {swap("127.0.0.1:27701", ""), false},
+		"odd host":            {swap("127.0.0.1:27701", "a/b"), false},
+		"no length":           {swap("Content-Length", "Content-Width"), false},
+		"two lengths":         {swap("Accept: */*", "Content-Length: 4"), false},
+		"signed length":       {swap("Length: 4", "Length: +4"), false},
+		"length list":         {swap("Length: 4", "Length: 4, 4"), false},
+		"huge length":         {swap("Length: 4", "Length: 99999999999999999999"), false},
+		"hexadecimal length":  {swap("Length: 4", "Length: 0x4"), false},
+		"chunked":             {swap("Accept: */*", "Transfer-Encoding: chunked"), false},
+		"expect":              {swap("Accept: */*", "Expect: 100-continue"), false},
+		"upgrade":             {swap("Accept: */*", "Upgrade: h2c"), false},
+		"close":               {swap("Accept: */*", "Connection: close"), false},
+		"two connections":     {swap("Accept: */*", "Connection: keep-alive\r\nConnection: keep-alive"), false},
+		"trailer":             {swap("Accept: */*", "Trailer: X"), false},
+		"repeated field":      {swap("Accept: */*", "Accept: a\r\nACCEPT: b"), false},
+		"folded line":         {swap("*/*", "a,\r\n b"), false},
+		"space before colon":  {swap("Accept:", "Accept :"), false},
+		"field without colon": {swap("Accept: */*", "Accept"), false},
+		"empty name":          {swap("Accept", ""), false},
+		"not ASCII":           {swap("*/*", "ä"), false},
+		"NUL":                 {swap("*/*", "\x00"), false},
+		"many fields":         {swap("Accept: */*\r\n", fields(maxFields)), false},
+	} {
+		m, ok := parse([]byte(tt.text))
+		if ok != tt.ok {
+			t.Errorf("%s: ok is %v", name, ok)
+		}
+		if ok {
+			sameAsHTTP(t, []byte(tt.text), m)
+		}
+	}
+}
+
+func fields(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.Repeat("x", i+1) + ": y\r\n")
+	}
+	return b.String()
+}
+
+// sameAsHTTP: what is taken for plain, net/http reads as the same request, and
+// to the last byte.
+func sameAsHTTP(t *testing.T, b []byte, m message) {
+	t.Helper()
+	rd := bufio.NewReader(bytes.NewReader(b))
+	want, err := http.ReadRequest(rd)
+	if err != nil {
+		t.Fatalf("net/http refuses %q: %v", b, err)
+	}
+	body, err := io.ReadAll(want.Body)
+	if err != nil || !bytes.Equal(body, m.body) || rd.Buffered() > 0 {
+		t.Fatalf("%q: body %q, %v, %d more; we have %q", b, body, err, rd.Buffered(), m.body)
+	}
+	got := m.request(t.Context(), "1.2.3.4:5")
+	if got.Method != want.Method || got.URL.Path != want.URL.Path || want.URL.RawPath+want.URL.RawQuery+want.URL.Host != "" ||
+		got.RequestURI != want.RequestURI || got.Proto != want.Proto || got.ProtoMajor != want.ProtoMajor || got.ProtoMinor != want.ProtoMinor ||
+		got.Host != want.Host || got.ContentLength != want.ContentLength || got.Close != want.Close || len(want.TransferEncoding) > 0 ||
+		(got.Body == http.NoBody) != (want.Body == http.NoBody) {
+		t.Fatalf("%q\nas we read it       %+v\nas net/http does it %+v", b, got, want)
+	}
+	if !maps.EqualFunc(got.Header, want.Header, slices.Equal) {
+		t.Fatalf("%q\nour header  %q\nof net/http %q", b, got.Header, want.Header)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(plain))
+	f.Add([]byte(plain + plain))
+	f.Add([]byte(swap("Accept: */*", "Connection: keep-alive")))
+	f.Add([]byte("POST /a HTTP/1.1\r\nHost:[::1]\r\nContent-Length:0\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if m, ok := parse(b); ok {
+			sameAsHTTP(t, b, m)
+		}
+	})
+}
+
+func BenchmarkParse(b *testing.B) {
+	b.ReportAllocs()
+	text := []byte(plain)
+	for b.Loop() {
+		if _, ok := parse(text); !ok {
+			b.Fatal("not plain")
+		}
+	}
+}

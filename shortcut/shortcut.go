@@ -1,0 +1,258 @@
+// Package shortcut answers small requests on the connection they come in on,
+// before net/http sees them.
+//
+// A client asks whether anything has changed far more often than anything has,
+// and the answer takes a few microseconds; net/http takes several times that to
+// read the request, to watch the connection meanwhile and to wake the
+// goroutines that do so (docs/performance.md). So a connection here looks at
+// what net/http is about to read as the beginning of a request. If that is one
+// whole plain request that the Front wants, it is answered at once and net/http
+// never knows; anything else, in whatever way it is unusual, is left to
+// net/http byte for byte. net/http stays in charge of the connection, of its
+// deadlines and of its end.
+//
+// It stands beside the front rooms: it knows HTTP and nothing of ours.
+package shortcut
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Front takes the short cut on all connections of its listeners. Set the fields
+// before the first Listen, and hand ConnState to the http.Server.
+type Front struct {
+	// Handler answers, as it would for net/http. It gets no sign of a client
+	// that goes away, so what it does must be short; and its answer is sent when
+	// it returns.
+	Handler http.Handler
+	// Wants reports whether requests to a path are for the short cut. Only POST
+	// is ever asked for, and paths without an escape or a query.
+	Wants func(path string) bool
+	// Context is that of every request.
+	Context context.Context //nolint:containedctx // as http.Server has BaseContext
+	// IdleTimeout, HeaderTimeout: as the http.Server has them. WriteTimeout is
+	// how long a client may take to take an answer. 0 is no limit.
+	IdleTimeout, HeaderTimeout, WriteTimeout time.Duration
+
+	closing atomic.Bool
+	mu      sync.Mutex
+	conns   map[*conn]struct{} // that net/http takes for new, and that have been answered
+}
+
+// Listen returns a listener whose connections take the short cut.
+func (f *Front) Listen(ln net.Listener) net.Listener { return &listener{ln, f} }
+
+// ConnState is the http.Server's hook.
+func (f *Front) ConnState(nc net.Conn, state http.ConnState) {
+	if c, ok := nc.(*conn); ok && state == http.StateIdle {
+		c.between = true
+		f.forget(c)
+	}
+}
+
+// Shutdown ends the connections that wait for their next request and that
+// net/http, which has seen none of them yet, would grant some seconds more. Call
+// it beside http.Server's.
+func (f *Front) Shutdown() {
+	f.closing.Store(true)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := range f.conns {
+		_ = c.SetReadDeadline(longAgo) // net/http closes it; a request being answered is not disturbed
+	}
+}
+
+func (f *Front) remember(c *conn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.conns == nil {
+		f.conns = map[*conn]struct{}{}
+	}
+	f.conns[c] = struct{}{}
+}
+
+func (f *Front) forget(c *conn) {
+	if !c.known {
+		return
+	}
+	c.known = false
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.conns, c)
+}
+
+type listener struct {
+	net.Listener
+	f *Front
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: nc, f: l.f, between: true, fresh: true, remote: nc.RemoteAddr().String()}, nil
+}
+
+// conn is a connection as net/http reads it. Its fields belong to the goroutine
+// of net/http that serves the connection, which also calls ConnState.
+type conn struct {
+	net.Conn
+	f      *Front
+	remote string
+	// between: what is read next is the beginning of a request.
+	between bool
+	// fresh: net/http has not had a request from it yet.
+	fresh bool
+	// room is the size of net/http's buffer, once known. Where it offers less,
+	// the buffer holds something already: the beginning of the request, which
+	// then is not what is read next.
+	room int
+	// known: it is among f.conns.
+	known bool
+	// when the deadlines were last moved
+	waits, writes time.Time
+
+	out   bytes.Buffer // the answer being made
+	state atomic.Int32 // Close may come from anywhere
+}
+
+// Read implements io.Reader. Between two requests of net/http's it answers all
+// that it can, into net/http's own buffer, and returns with the first request
+// that it leaves alone.
+func (c *conn) Read(p []byte) (int, error) {
+	if !c.between {
+		return c.Conn.Read(p)
+	}
+	if c.room == 0 {
+		c.room = len(p)
+	}
+	shortcut := len(p) == c.room
+	answered := false
+	for {
+		n, err := c.Conn.Read(p)
+		if err == nil && n > 0 && shortcut {
+			var r *http.Request
+			if r = c.request(p[:n]); r != nil {
+				if err := c.answer(r); err != nil {
+					return 0, err
+				}
+				answered = true
+				c.await()
+				continue
+			}
+		}
+		if n > 0 {
+			c.between, c.fresh = false, false
+			c.f.forget(c)
+			if answered {
+				// What net/http set for its own request was moved since.
+				c.writes = time.Time{}
+				_ = c.SetWriteDeadline(time.Time{})
+				_ = c.SetReadDeadline(after(c.f.HeaderTimeout))
+			}
+		}
+		return n, err
+	}
+}
+
+// request returns the plain request that b is, if the Front wants it.
+func (c *conn) request(b []byte) *http.Request {
+	if c.f.closing.Load() {
+		return nil
+	}
+	m, ok := parse(b)
+	if !ok || !c.f.Wants(m.path) {
+		return nil
+	}
+	return m.request(c.f.Context, c.remote)
+}
+
+// await prepares for the next request after one that net/http knows nothing of.
+func (c *conn) await() {
+	if idle := c.f.IdleTimeout; c.waits.IsZero() || idle > 0 && time.Since(c.waits) > idle/rearm {
+		c.waits = time.Now()
+		_ = c.SetReadDeadline(after(idle))
+	}
+	if c.fresh && !c.known {
+		c.known = true
+		c.f.remember(c)
+	}
+	if c.f.closing.Load() { // whatever was set since Shutdown
+		_ = c.SetReadDeadline(longAgo)
+	}
+}
+
+var longAgo = time.Unix(1, 0)
+
+// rearm is how much of a time-out may pass before its deadline is moved again:
+// not every request must set a timer.
+const rearm = 8
+
+// after is the deadline d from now; 0 is none.
+func after(d time.Duration) time.Time {
+	if d == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(d)
+}
+
+// answer has the handler answer r and sends what it says. io.EOF asks net/http
+// to close the connection.
+func (c *conn) answer(r *http.Request) error {
+	if !c.state.CompareAndSwap(waiting, answering) {
+		return net.ErrClosed
+	}
+	defer func() {
+		if !c.state.CompareAndSwap(answering, waiting) {
+			_ = c.Conn.Close() // as somebody wished meanwhile
+		}
+	}()
+	a := &answer{header: make(http.Header, 4)}
+	c.f.Handler.ServeHTTP(a, r)
+	c.out.Reset()
+	last := a.encode(&c.out, c.f.closing.Load())
+	if c.f.WriteTimeout > 0 && (c.writes.IsZero() || time.Since(c.writes) > c.f.WriteTimeout/rearm) {
+		c.writes = time.Now()
+		_ = c.SetWriteDeadline(after(c.f.WriteTimeout))
+	}
+	_, err := c.Write(c.out.Bytes())
+	if c.out.Cap() > maxKept {
+		c.out = bytes.Buffer{}
+	}
+	if err == nil && last {
+		err = io.EOF
+	}
+	return err
+}
+
+// maxKept is the largest buffer for answers that a connection keeps, in bytes.
+const maxKept = 4 << 10
+
+// states of a connection
+const (
+	waiting = iota
+	answering
+	toClose // once it has answered
+)
+
+// Close implements net.Conn. net/http closes connections that it takes for idle
+// when it shuts down: a request being answered gets its answer first, unless
+// Close is called twice.
+func (c *conn) Close() error {
+	c.f.mu.Lock()
+	delete(c.f.conns, c)
+	c.f.mu.Unlock()
+	if c.state.CompareAndSwap(answering, toClose) {
+		return nil
+	}
+	return c.Conn.Close()
+}
