@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -395,23 +396,31 @@ func TestFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const delay = time.Second
 		s, root := newStore(t, media.Options{SyncDelay: delay})
+		var mu sync.Mutex
 		var steps []string
 		s.SetHook(func(step string) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if strings.HasPrefix(step, "sync") {
 				steps = append(steps, step)
 			}
 			return nil
 		})
+		seen := func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(steps)
+		}
 		mustApply(t, s, entry{"a", "a"}, entry{"b", "b"})
 		time.Sleep(delay - time.Nanosecond)
 		synctest.Wait()
-		if len(steps) > 0 {
-			t.Errorf("too early: %q", steps)
+		if got := seen(); len(got) > 0 {
+			t.Errorf("too early: %q", got)
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if want := []string{"sync file", "sync file", "sync folder"}; !slices.Equal(steps, want) {
-			t.Errorf("%q, want %q", steps, want)
+		if got, want := seen(), []string{"sync file", "sync file", "sync folder"}; !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
 		}
 		db := filepath.Join(root, user, "collection.media.server.db")
 		mustApply(t, s, entry{"c", "c"})
