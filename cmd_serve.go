@@ -176,6 +176,9 @@ func (s *server) shutdown(timeout time.Duration) {
 	s.front.Shutdown()
 	err := s.http.Shutdown(ctx)
 	if err == nil {
+		err = s.front.Wait(ctx)
+	}
+	if err == nil {
 		return
 	}
 	s.cut() // the context of every request

@@ -42,6 +42,7 @@ type Front struct {
 	IdleTimeout, HeaderTimeout, WriteTimeout time.Duration
 
 	closing atomic.Bool
+	running atomic.Int32 // requests on the short cut, until their answer is sent
 	mu      sync.Mutex
 	conns   map[*conn]struct{} // that net/http takes for new, and that have been answered
 }
@@ -58,8 +59,8 @@ func (f *Front) ConnState(nc net.Conn, state http.ConnState) {
 }
 
 // Shutdown ends the connections that wait for their next request and that
-// net/http, which has seen none of them yet, would grant some seconds more. Call
-// it beside http.Server's.
+// net/http, which has seen none of them yet, would grant some seconds more. No
+// request takes the short cut any more. Call it before http.Server's.
 func (f *Front) Shutdown() {
 	f.closing.Store(true)
 	f.mu.Lock()
@@ -67,6 +68,21 @@ func (f *Front) Shutdown() {
 	for c := range f.conns {
 		_ = c.SetReadDeadline(longAgo) // net/http closes it; a request being answered is not disturbed
 	}
+}
+
+// Wait waits for the requests that are on the short cut, after http.Server's
+// Shutdown, which knows nothing of them. Its error is ctx's.
+func (f *Front) Wait(ctx context.Context) error {
+	t := time.NewTicker(5 * time.Millisecond) // as net/http does: it happens once
+	defer t.Stop()
+	for f.running.Load() > 0 {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 func (f *Front) remember(c *conn) {
@@ -140,11 +156,11 @@ func (c *conn) Read(p []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(p)
 		if err == nil && n > 0 && shortcut {
-			var r *http.Request
-			if r = c.request(p[:n]); r != nil {
-				if err := c.answer(r); err != nil {
-					return 0, err
-				}
+			done, err := c.handle(p[:n])
+			if err != nil {
+				return 0, err
+			}
+			if done {
 				answered = true
 				c.await()
 				continue
@@ -164,11 +180,22 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 }
 
+// handle answers the request that b is; done is false if it is net/http's.
+func (c *conn) handle(b []byte) (done bool, err error) {
+	c.f.running.Add(1) // before looking at closing: whoever waits sees it
+	defer c.f.running.Add(-1)
+	if c.f.closing.Load() {
+		return false, nil
+	}
+	r := c.request(b)
+	if r == nil {
+		return false, nil
+	}
+	return true, c.answer(r)
+}
+
 // request returns the plain request that b is, if the Front wants it.
 func (c *conn) request(b []byte) *http.Request {
-	if c.f.closing.Load() {
-		return nil
-	}
 	m, ok := parse(b)
 	if !ok || !c.f.Wants(m.path) {
 		return nil

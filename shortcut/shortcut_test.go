@@ -394,7 +394,7 @@ func TestShutdown(t *testing.T) {
 		done := make(chan error, 1)
 		go func() {
 			g.front.Shutdown()
-			done <- g.srv.Shutdown(t.Context())
+			done <- errors.Join(g.srv.Shutdown(t.Context()), g.front.Wait(t.Context()))
 		}()
 		waits.wantEnd()
 		idles.wantEnd()
@@ -443,9 +443,26 @@ func TestClosedMeanwhile(t *testing.T) {
 		if _, err := c.rd.ReadByte(); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%v, want nothing yet", err)
 		}
+		late, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := g.front.Wait(late); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("waiting while a request runs: %v", err)
+		}
 		_ = c.SetReadDeadline(time.Time{})
 		goOn <- true
+		waited := make(chan error, 1)
+		go func() { waited <- g.front.Wait(t.Context()) }()
+		synctest.Wait()
+		time.Sleep(time.Second)
+		select {
+		case err := <-waited:
+			t.Errorf("did not wait for the answer to be sent: %v", err)
+		default:
+		}
 		c.want("short", "POST /wait/meta a")
 		c.wantEnd()
+		if err := <-waited; err != nil {
+			t.Error(err)
+		}
 	})
 }
