@@ -466,3 +466,15 @@ func TestClosedMeanwhile(t *testing.T) {
 		}
 	})
 }
+
+// TestNoneAfterShutdown: what comes then is net/http's, which says that the
+// connection ends.
+func TestNoneAfterShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, echo)
+		c := g.dial()
+		g.front.Shutdown()
+		c.send(post("/meta", "a"))
+		c.want("net/http", "POST /meta a")
+	})
+}
