@@ -251,10 +251,15 @@ def test_check_outlasts_the_client(workdir, mk, client, record_property):
             while time.time() < arrival.at + TOO_LONG:
                 time.sleep(1)
         arrival.end.set()
+        # At full speed again, the check ends soon: the file gets its name then, and has the temporary one no longer.
+        end = time.time() + 120
+        while list((pathlib.Path(s.data) / acct.user).glob(".collection-*.tmp")):
+            assert time.time() < end, "the check does not end"
+            time.sleep(0.1)
         record_property("measured", "%s gave up %.0f s after the last byte (%.0f s in all): %s"
                         % (client, gave_up, time.time() - began, e.value.message))
         assert gave_up > SILENCE, "the answer was not even begun"
-        a.sync_ok()  # waits for the upload to be stored
+        a.sync_ok()
         b = mk(client, acct=acct)
         b.join()
         assert b.digest() == a.digest()
