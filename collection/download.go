@@ -16,12 +16,16 @@ import (
 
 // Download is a whole collection on its way to a client. Close it.
 type Download struct {
-	r     io.Reader
-	size  int64
-	close func() error
+	r      io.Reader
+	size   int64
+	packed bool
+	close  func() error
 }
 
-// Size is the length in bytes.
+// Packed reports whether what is read is packed as an upload was.
+func (d *Download) Packed() bool { return d.packed }
+
+// Size is the length in bytes, unpacked.
 func (d *Download) Size() int64 { return d.size }
 
 // Read implements io.Reader.
@@ -36,6 +40,8 @@ type DownloadOptions struct {
 	Schema11 bool
 	// TextIDs writes notetype ids as text in it (docs/protocol.md §10).
 	TextIDs bool
+	// Packed takes what UploadPacked has kept, if there is something.
+	Packed bool
 }
 
 // Download returns a user's collection as one settled file (docs/protocol.md
@@ -68,6 +74,11 @@ func (s *Store) Download(ctx context.Context, name string, o DownloadOptions) (*
 			}
 			if c := u.meta.Load(); c != nil {
 				u.remember(c.Meta)
+			}
+		}
+		if o.Packed && !o.Schema11 {
+			if d = s.packed.download(u); d != nil {
+				return nil
 			}
 		}
 		if o.Schema11 {
@@ -229,18 +240,22 @@ type settledReader struct {
 
 func settled(f *os.File) io.Reader { return &settledReader{f: f} }
 
-// Offsets of the file format's write and read version (2 means WAL, 1 means a
-// rollback journal).
+// Offsets in the header of the file format: the write and read version, and the
+// file change counter.
 const (
 	headerWriteVersion = 18
 	headerReadVersion  = 19
+	headerCounter      = 24
+
+	journalVersion = 1 // a rollback journal
+	walVersion     = 2
 )
 
 func (r *settledReader) Read(p []byte) (int, error) {
 	n, err := r.f.Read(p)
 	for _, at := range []int64{headerWriteVersion, headerReadVersion} {
 		if i := at - r.off; i >= 0 && i < int64(n) {
-			p[i] = 1
+			p[i] = journalVersion
 		}
 	}
 	r.off += int64(n)

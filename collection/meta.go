@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io/fs"
-	"os"
 
 	"github.com/ankisyncd/ankisyncd/filestate"
 )
@@ -42,7 +40,7 @@ func (s *Store) Meta(ctx context.Context, name string) (Meta, error) {
 	if c := u.meta.Load(); c != nil && c.file.equal(fileIdentity(u.path())) {
 		return c.Meta, nil
 	}
-	if _, err := os.Stat(u.path()); errors.Is(err, fs.ErrNotExist) {
+	if !filestate.Of(u.path()).Found() {
 		return s.noCollection(), nil
 	}
 	if err := u.lock(ctx); err != nil {

@@ -220,7 +220,7 @@ func (s *Store) Restore(ctx context.Context, name, id string) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := prepareUpload(ctx, tmp); err != nil {
+	if _, err := prepareUpload(ctx, tmp); err != nil {
 		return err
 	}
 	return s.withUser(ctx, name, func(u *user) error {
@@ -246,7 +246,8 @@ func (s *Store) Restore(ctx context.Context, name, id string) error {
 // restamp gives the private file at path a mod, scm and usn that are later than
 // its own and than those of the collection that it will replace.
 func (s *Store) restamp(ctx context.Context, path string, current Meta) error {
-	db, err := sqlite.Open(ctx, path, sqlite.Options{})
+	// Nothing may stay beside the file, which is about to get another name.
+	db, err := sqlite.Open(ctx, path, sqlite.Options{Journal: "delete"})
 	if err != nil {
 		return err
 	}

@@ -87,6 +87,8 @@ type Store struct {
 	open   *list.List // of *user, most recently used first
 	closed bool
 
+	packed packedCopies // has a lock of its own
+
 	stop chan struct{}
 	done chan struct{}
 }

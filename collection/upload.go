@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,13 @@ var sqliteMagic = []byte("SQLite format 3\x00")
 // error of r is returned as it is. In every case the stored collection is as it
 // was. A sync that is going on is ended, but not before the new file is sound.
 func (s *Store) Upload(ctx context.Context, name string, r io.Reader) error {
+	return s.UploadPacked(ctx, name, r, nil)
+}
+
+// UploadPacked is Upload of a file that comes packed: packed returns what r was
+// unpacked from, once r has ended, or nil. If the file is stored as it came, that
+// is kept for a while, and a Download which can take it gets it.
+func (s *Store) UploadPacked(ctx context.Context, name string, r io.Reader, packed func() Packed) error {
 	u, err := s.user(name)
 	if err != nil {
 		return err
@@ -35,7 +43,8 @@ func (s *Store) Upload(ctx context.Context, name string, r io.Reader) error {
 	if err := u.ensureDir(); err != nil {
 		return err
 	}
-	tmp, err := s.receive(u.dir, r)
+	s.packed.forget(u)
+	tmp, size, err := s.receive(u.dir, r)
 	if tmp != "" {
 		defer removeWithSides(tmp)
 	}
@@ -47,28 +56,35 @@ func (s *Store) Upload(ctx context.Context, name string, r io.Reader) error {
 	ctx = context.WithoutCancel(ctx)
 	at("upload received")
 	start := time.Now()
-	if err := prepareUpload(ctx, tmp); err != nil {
+	same, err := prepareUpload(ctx, tmp)
+	if err != nil {
 		return err
 	}
 	at("upload checked")
 	s.o.Log.Debug("upload checked", "user", u.name, "dur", time.Since(start))
 	return s.withUser(ctx, name, func(u *user) error {
-		return s.replace(ctx, u, tmp, "upload")
+		if err := s.replace(ctx, u, tmp, "upload"); err != nil {
+			return err
+		}
+		if same && packed != nil {
+			s.packed.keep(u, packed(), size)
+		}
+		return nil
 	})
 }
 
-// receive writes r to a new temporary file in dir.
-func (s *Store) receive(dir string, r io.Reader) (path string, err error) {
+// receive writes r, n bytes, to a new temporary file in dir.
+func (s *Store) receive(dir string, r io.Reader) (path string, n int64, err error) {
 	f, err := createTemp(dir)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	path = f.Name()
-	n, err := io.Copy(&steadyWriter{f: f, send: func(from, n int64) { writeOut(f, from, n) }}, io.LimitReader(r, s.o.MaxUploadBytes+1))
+	n, err = io.Copy(&steadyWriter{f: f, send: func(from, n int64) { writeOut(f, from, n) }}, io.LimitReader(r, s.o.MaxUploadBytes+1))
 	if err == nil && n > s.o.MaxUploadBytes {
 		err = ErrTooLarge
 	}
-	return path, errors.Join(err, f.Close())
+	return path, n, errors.Join(err, f.Close())
 }
 
 // steadyBytes is how much of an upload waits in the kernel before it is sent to
@@ -95,12 +111,14 @@ func (w *steadyWriter) Write(p []byte) (int, error) {
 }
 
 // prepareUpload checks a private file and brings it to the state in which it
-// can be stored: schema 18, nothing marked as unsent.
-func prepareUpload(ctx context.Context, path string) error {
-	if err := checkHeader(path); err != nil {
-		return err
+// can be stored: schema 18, nothing marked as unsent. same says that it was in
+// that state already.
+func prepareUpload(ctx context.Context, path string) (same bool, err error) {
+	before, err := setHeader(path, journalVersion)
+	if err != nil {
+		return false, err
 	}
-	err := sqlite.Verify(ctx, path)
+	err = sqlite.Verify(ctx, path)
 	if err == nil {
 		_, err = Upgrade(ctx, path)
 	}
@@ -108,9 +126,14 @@ func prepareUpload(ctx context.Context, path string) error {
 		err = checkAndSettle(ctx, path)
 	}
 	if (faultOfFile(err) || errors.Is(err, sqlite.ErrDamaged)) && !errors.Is(err, ErrCorrupt) {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	return err
+	if err != nil {
+		return false, err
+	}
+	// Opening it later would write this in a transaction, with four fsyncs more.
+	after, err := setHeader(path, walVersion)
+	return before == after, err
 }
 
 // faultOfFile reports whether SQLite's complaint is about the content of a file
@@ -128,36 +151,46 @@ func faultOfFile(err error) bool {
 	return false
 }
 
-func checkHeader(path string) error {
-	f, err := os.Open(path)
+// setHeader checks that the file at path is a whole SQLite file, says in its
+// header whether it is meant to have a WAL, and returns the file change counter,
+// which every transaction raises that writes without one. The file has no WAL now
+// and is nobody else's.
+func setHeader(path string, version byte) (counter uint32, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer f.Close()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	head := make([]byte, 100)
 	if _, err := io.ReadFull(f, head); err != nil || !bytes.HasPrefix(head, sqliteMagic) {
-		return fmt.Errorf("%w: not an SQLite file", ErrCorrupt)
+		return 0, fmt.Errorf("%w: not an SQLite file", ErrCorrupt)
 	}
 	fi, err := f.Stat()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	page := int64(head[16])<<8 | int64(head[17])
+	page := int64(binary.BigEndian.Uint16(head[16:]))
 	if page == 1 {
 		page = 65536
 	}
-	pages := int64(head[28])<<24 | int64(head[29])<<16 | int64(head[30])<<8 | int64(head[31])
+	pages := int64(binary.BigEndian.Uint32(head[28:]))
 	if page < 512 || fi.Size()%page != 0 || pages > fi.Size()/page {
-		return fmt.Errorf("%w: the file is cut off", ErrCorrupt)
+		return 0, fmt.Errorf("%w: the file is cut off", ErrCorrupt)
 	}
-	return nil
+	// Other versions are for SQLite to refuse.
+	if w, r := head[headerWriteVersion], head[headerReadVersion]; w == r && w != version && (w == journalVersion || w == walVersion) {
+		if _, err := f.WriteAt([]byte{version, version}, headerWriteVersion); err != nil {
+			return 0, err
+		}
+	}
+	return binary.BigEndian.Uint32(head[headerCounter:]), nil
 }
 
 // checkAndSettle checks what SQLite cannot know of a schema-18 file, and marks
 // everything in it as sent: rows with usn -1 would be handed to nobody, and a
 // usn of 0 would hand every row out again.
 func checkAndSettle(ctx context.Context, path string) error {
-	db, err := sqlite.Open(ctx, path, sqlite.Options{Journal: "delete", Synchronous: "off"})
+	db, err := sqlite.Open(ctx, path, sqlite.Options{Exclusive: true, Journal: "delete", Synchronous: "off"})
 	if err != nil {
 		return err
 	}

@@ -1,17 +1,18 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 )
 
 // This file reads the trees of a database file by SQLite's published file
 // format, for Verify. It trusts nothing in the file: what lies outside of its
-// page or of the file is ErrDamaged, and what it does not know is
-// errUnknownForm.
+// page or of the file is errForm, and what it does not know is errUnknownForm.
 
 // errUnknownForm means that a tree is of a form that this reader leaves to
 // SQLite.
@@ -32,6 +33,12 @@ type pages struct {
 	size   int // of a page
 	usable int
 	count  uint32
+	// plain: of the form in which every page belongs to a tree or to the free
+	// list, and the header says how many there are.
+	plain    bool
+	freeHead uint32
+	freeLen  uint32
+	used     []atomic.Uint32 // a bit for each page that has its place
 }
 
 func openPages(path string) (*pages, error) {
@@ -59,6 +66,12 @@ func openPages(path string) (*pages, error) {
 		return nil, damaged("header of an unknown form")
 	}
 	p.count = uint32(min(fi.Size()/int64(p.size), 1<<31))
+	p.freeHead, p.freeLen = binary.BigEndian.Uint32(head[32:]), binary.BigEndian.Uint32(head[36:])
+	p.plain = binary.BigEndian.Uint32(head[28:]) == p.count && // pages
+		bytes.Equal(head[24:28], head[92:96]) && // which is valid if the two counters agree
+		binary.BigEndian.Uint32(head[52:]) == 0 && binary.BigEndian.Uint32(head[64:]) == 0 && // no auto_vacuum, whose pages point back
+		head[18] <= 2 && head[19] <= 2 && head[21] == 64 && head[22] == 32 && head[23] == 32
+	p.used = make([]atomic.Uint32, p.count/32+1)
 	return p, nil
 }
 
@@ -66,33 +79,60 @@ func (p *pages) close() { _ = p.f.Close() }
 
 func (p *pages) read(n uint32, buf []byte) error {
 	if n == 0 || n > p.count {
-		return damaged("page %d of %d", n, p.count)
+		return misshapen("page %d of %d", n, p.count)
 	}
 	_, err := p.f.ReadAt(buf[:p.size], int64(n-1)*int64(p.size))
 	return err
 }
 
-// walker goes through one tree in order.
+// walker goes through one tree in order and checks its form: that every page is
+// this tree's alone, that cells lie within their pages without touching one
+// another, that rowids ascend, and that all leaves are equally deep.
 type walker struct {
-	ctx  context.Context
-	p    *pages
-	bufs [][]byte // one page for each level
-	seen uint32   // pages read, to end cycles
-	over []byte
+	ctx   context.Context
+	p     *pages
+	bufs  [][]byte // one page for each level
+	seen  int      // pages read
+	over  []byte
+	spans []span // of the page at hand
+	leaf  int    // the depth of the leaves, once known
+	last  int64  // rowid
+	begun bool   // there was a rowid before
 	// cell is called for every cell that carries a record: rowid is 0 in
-	// indexes.
-	cell func(rowid int64, r *record) error
-	rec  record
+	// indexes. If it says errUnknownForm it is not called again, and walk says so
+	// when it has gone through the tree all the same. It may be nil.
+	cell    func(rowid int64, r *record) error
+	unknown bool
+	rec     record
 }
 
-func (w *walker) walk(n uint32, depth int, index bool) error {
+// forms of trees
+const (
+	tableTreeForm = iota
+	indexTreeForm
+	anyForm // what the root says
+)
+
+// tree walks the tree at root.
+func (w *walker) tree(root uint32, form int) error {
+	w.leaf = -1
+	if err := w.walk(root, 0, form); err != nil {
+		return err
+	}
+	if w.unknown {
+		return errUnknownForm
+	}
+	return nil
+}
+
+func (w *walker) walk(n uint32, depth, form int) error {
 	if depth > maxTreeDepth {
-		return damaged("a tree of more than %d levels", maxTreeDepth)
+		return misshapen("a tree of more than %d levels", maxTreeDepth)
 	}
-	if w.seen++; w.seen > w.p.count {
-		return damaged("a tree with a cycle")
+	if err := w.p.claim(n); err != nil {
+		return err
 	}
-	if w.seen%256 == 0 && w.ctx.Err() != nil {
+	if w.seen++; w.seen%256 == 0 && w.ctx.Err() != nil {
 		return w.ctx.Err()
 	}
 	if len(w.bufs) <= depth {
@@ -102,77 +142,90 @@ func (w *walker) walk(n uint32, depth int, index bool) error {
 	if err := w.p.read(n, b); err != nil {
 		return err
 	}
-	head := 0
-	if n == 1 {
-		head = 100
+	h, err := w.p.pageHeader(n, b)
+	if err != nil {
+		return err
 	}
-	kind := b[head]
-	leaf := kind == pageLeafTable || kind == pageLeafIndex
-	if index && kind != pageLeafIndex && kind != pageInteriorIndex || !index && kind != pageLeafTable && kind != pageInteriorTable {
-		return damaged("page %d is of kind %d", n, kind)
+	if form == anyForm {
+		form = h.form
 	}
-	cells := int(binary.BigEndian.Uint16(b[head+3:]))
-	array := head + 8
-	if !leaf {
-		array += 4
+	if form != h.form {
+		return misshapen("page %d is of kind %d", n, b[h.at])
 	}
-	if array+2*cells > w.p.usable {
-		return damaged("page %d has %d cells", n, cells)
-	}
-	for i := range cells {
-		at := int(binary.BigEndian.Uint16(b[array+2*i:]))
-		if at < array+2*cells || at > w.p.usable-4 {
-			return damaged("page %d has a cell outside of it", n)
+	if h.leaf {
+		if w.leaf < 0 {
+			w.leaf = depth
 		}
-		if !leaf {
-			if err := w.walk(binary.BigEndian.Uint32(b[at:]), depth+1, index); err != nil {
+		if w.leaf != depth {
+			return misshapen("page %d: leaves at different depths", n)
+		}
+	}
+	// All of the page before its children, who use the same room.
+	if err := w.layout(n, b, h); err != nil {
+		return err
+	}
+	b = b[:w.p.usable]
+	for i := range h.cells {
+		at := h.cell(b, i)
+		if !h.leaf {
+			if err := w.walk(binary.BigEndian.Uint32(b[at:]), depth+1, form); err != nil {
 				return err
 			}
 			at += 4
 		}
-		if kind == pageInteriorTable {
+		c, err := w.p.parseCell(b, at, h)
+		if err != nil {
+			return err
+		}
+		if form == tableTreeForm {
+			if err := w.ascends(n, c.rowid, h.leaf); err != nil {
+				return err
+			}
+		}
+		if !h.payload() {
 			continue // only a key
 		}
-		if err := w.record(b, at, index); err != nil {
+		if err := w.record(b, c); err != nil {
 			return err
 		}
 	}
-	if leaf {
+	if h.leaf {
 		return nil
 	}
-	return w.walk(binary.BigEndian.Uint32(b[head+8:]), depth+1, index)
+	return w.walk(h.right, depth+1, form)
 }
 
-// record reads the cell at b[at:] and hands it on.
-func (w *walker) record(b []byte, at int, index bool) error {
-	b = b[:w.p.usable]
-	size, n := varint(b[at:])
-	if n == 0 || size > uint64(w.p.count)*uint64(w.p.size) {
-		return damaged("a cell of %d bytes", size)
+// ascends checks a rowid against the one before. The key of an interior cell may
+// be that of the last row below it.
+func (w *walker) ascends(n uint32, rowid int64, leaf bool) error {
+	if w.begun && (rowid < w.last || leaf && rowid == w.last) {
+		return misshapen("page %d: rowid %d out of order", n, rowid)
 	}
-	at += n
-	var rowid int64
-	if !index {
-		v, n := varint(b[at:])
-		if n == 0 {
-			return damaged("a cell without a rowid")
+	w.begun, w.last = true, rowid
+	return nil
+}
+
+// record hands on the record of a cell, and follows what of it is elsewhere.
+func (w *walker) record(b []byte, c cell) error {
+	next := uint32(0)
+	if c.local < c.size {
+		next = binary.BigEndian.Uint32(b[c.payload+c.local:])
+		per := w.p.usable - 4
+		if err := w.p.claimChain(next, (c.size-c.local+per-1)/per); err != nil {
+			return err
 		}
-		rowid = int64(v)
-		at += n
 	}
-	local := w.p.local(int(size), index)
-	if at+local > len(b) {
-		return damaged("a cell beyond its page")
+	if w.cell == nil || w.unknown {
+		return nil
 	}
 	r := &w.rec
-	r.w, r.size, r.local, r.next = w, int(size), b[at:at+local], 0
-	if local < int(size) {
-		if at+local+4 > len(b) {
-			return damaged("a cell beyond its page")
-		}
-		r.next = binary.BigEndian.Uint32(b[at+local:])
+	r.w, r.size, r.local, r.next = w, c.size, b[c.payload:c.payload+c.local], next
+	err := w.cell(c.rowid, r)
+	if errors.Is(err, errUnknownForm) {
+		w.unknown = true
+		return nil
 	}
-	return w.cell(rowid, r)
+	return err
 }
 
 // local is how many bytes of a payload are on the page itself.

@@ -16,6 +16,7 @@ type record struct {
 	// header, once read
 	types  []uint64
 	places []int
+	end    int // of the last of them
 }
 
 // header reads the types of the first n columns. A record may have fewer
@@ -23,7 +24,7 @@ type record struct {
 func (r *record) header(n int) error {
 	hsize, k := varint(r.local)
 	if k == 0 || hsize < uint64(k) || hsize > uint64(r.size) {
-		return damaged("a record without a header")
+		return misshapen("a record without a header")
 	}
 	if int(hsize) > len(r.local) {
 		return errUnknownForm // thousands of columns
@@ -33,12 +34,12 @@ func (r *record) header(n int) error {
 	for at := k; at < int(hsize) && len(r.types) < n; {
 		t, k := varint(r.local[at:hsize])
 		if k == 0 {
-			return damaged("a record with a broken header")
+			return misshapen("a record with a broken header")
 		}
 		at += k
 		size := serialSize(t)
 		if size < 0 || place+size > r.size {
-			return damaged("a record with a value beyond its end")
+			return misshapen("a record with a value beyond its end")
 		}
 		r.types = append(r.types, t)
 		r.places = append(r.places, place)
@@ -47,7 +48,22 @@ func (r *record) header(n int) error {
 	if len(r.types) < n {
 		return errUnknownForm
 	}
+	r.end = place
 	return nil
+}
+
+// whole reports whether the n columns that were read are all there are, and fill
+// the record.
+func (r *record) whole(n int) bool {
+	if r.end != r.size {
+		return false
+	}
+	hsize, at := varint(r.local)
+	for range n {
+		_, k := varint(r.local[at:])
+		at += k
+	}
+	return at == int(hsize)
 }
 
 // serialSize is the length of a value of a serial type, -1 if there is none.
@@ -93,7 +109,7 @@ func (r *record) overflow(at, n int) ([]byte, error) {
 	b := r.w.over
 	for page, steps := r.next, uint32(0); len(out) < n; steps++ {
 		if steps > r.w.p.count {
-			return nil, damaged("an overflow chain with a cycle")
+			return nil, misshapen("an overflow chain with a cycle")
 		}
 		if err := r.w.p.read(page, b); err != nil {
 			return nil, err

@@ -76,24 +76,33 @@ func (h *keyHash) column(r *record, i int) error {
 	return nil
 }
 
+// treeSum is a number of keys and the sum of their hashes.
+type treeSum struct {
+	n   uint64
+	sum uint64
+}
+
 func (s *treeSum) add(h *keyHash) {
 	s.n++
 	s.sum += maphash.Bytes(hashSeed, h.b)
 }
 
-// scan reads a table and adds up the keys that each index should have.
+// scan reads a table, checks what its rows hold, and adds up the keys that each
+// index should have.
 func (t *tableTree) scan(ctx context.Context, file *pages) error {
-	need := 0
-	for _, ix := range t.indexes {
-		for _, c := range ix.columns {
-			need = max(need, c.place+1)
-		}
-	}
 	var h keyHash
 	w := walker{ctx: ctx, p: file}
 	w.cell = func(rowid int64, r *record) error {
-		if err := r.header(need); err != nil {
+		if err := r.header(len(t.columns)); err != nil {
 			return err
+		}
+		if !r.whole(len(t.columns)) {
+			return errUnknownForm
+		}
+		for i, c := range t.columns {
+			if err := c.check(r, i); err != nil {
+				return err
+			}
 		}
 		for _, ix := range t.indexes {
 			if ix.partial != "" {
@@ -112,7 +121,55 @@ func (t *tableTree) scan(ctx context.Context, file *pages) error {
 		}
 		return nil
 	}
-	return w.walk(t.root, 0, false)
+	return w.tree(t.root, tableTreeForm)
+}
+
+// check is errUnknownForm if the value in column i of a row is not one that the
+// column's declaration has in mind. What it is then is for SQLite to say.
+func (c *column) check(r *record, i int) error {
+	if c.rowid {
+		return nil // the value is the cell's rowid
+	}
+	t := r.types[i]
+	switch {
+	case t == 0:
+		if c.notNull {
+			return errUnknownForm
+		}
+	case t < 10: // a number
+		if c.affinity == affinityText {
+			return errUnknownForm
+		}
+	case t%2 == 1: // text
+		if c.affinity != affinityNumber {
+			return nil
+		}
+		// As SQLite would have made a number of it.
+		if serialSize(t) > maxKeyBytes {
+			return errUnknownForm
+		}
+		b, err := r.bytes(i)
+		if err != nil {
+			return err
+		}
+		if looksNumeric(b) {
+			return errUnknownForm
+		}
+	}
+	return nil
+}
+
+// looksNumeric is true of every text that SQLite takes for a number, and of some
+// others.
+func looksNumeric(b []byte) bool {
+	const space = " \t\n\v\f\r"
+	b = bytes.Trim(b, space)
+	for _, c := range b {
+		if (c < '0' || c > '9') && c != '+' && c != '-' && c != '.' && c != 'e' && c != 'E' {
+			return false
+		}
+	}
+	return len(b) > 0
 }
 
 // scan reads an index, adds up its keys, and checks that they ascend.
@@ -141,7 +198,7 @@ func (ix *indexTree) scan(ctx context.Context, file *pages) error {
 		h, last = last, h
 		return nil
 	}
-	return w.walk(ix.root, 0, true)
+	return w.tree(ix.root, indexTreeForm)
 }
 
 // ascends checks the order of two neighbouring keys in canonical form.

@@ -18,55 +18,96 @@ func damaged(format string, args ...any) error {
 }
 
 // Verify checks a database file that nobody writes to. It finds what PRAGMA
-// integrity_check finds, in a fraction of the time for a large file:
+// integrity_check finds, in a fraction of the time:
 //
-//   - PRAGMA quick_check reads every page: that each belongs to one place, that
-//     cells lie within their pages, that rows are in order and keep NOT NULL
-//     and CHECK.
-//   - What quick_check leaves out is whether each index holds exactly the rows
-//     of its table, in order, and without duplicates if it is unique.
-//     integrity_check looks each row up in each index, at random places of the
-//     file. Here each tree is read once, front to back: an index's entries must
-//     ascend in the collation's order, and the sum of a keyed hash over them
+//   - Every tree is read once, front to back, by a reader of our own, which holds
+//     its pages to what SQLite's checkTreePage does: cells lie within their page
+//     and side by side with its free blocks, with as many bytes lost between them
+//     as the page says; rowids ascend; leaves are equally deep; chains of overflow
+//     pages are as long as their records need (page.go, btree.go).
+//   - Every page of the file is in one tree, one chain or the free list, and in no
+//     second one.
+//   - Every row has the columns of its table, with values of the declared types,
+//     and keeps NOT NULL.
+//   - integrity_check looks each row up in each index, at random places of the
+//     file. Here an index's entries must ascend in the collation's order, without
+//     duplicates if it is unique, and the sum of a keyed hash over them
 //     must be that over the keys that the table's rows call for. The hash's key
 //     is random in each process, so no file can be made to fit; two different
 //     sets have the same sum with a probability of 2^-64.
-//   - Tables whose trees this reader does not know (WITHOUT ROWID, expressions,
-//     other collations or types) are left to PRAGMA integrity_check(table).
+//   - The rows of tables that this reader does not know (WITHOUT ROWID, CHECK,
+//     expressions, other collations or types) are left to PRAGMA
+//     integrity_check(table), and files of another form (auto_vacuum, virtual
+//     tables) to PRAGMA quick_check.
+//   - Where a page's form is found wrong, SQLite has the last word: then, and only
+//     then, PRAGMA integrity_check runs over everything. No file is refused for a
+//     fault of the reader's.
 //
 // The parts run side by side.
 func Verify(ctx context.Context, path string) error {
 	// Not mapped: every page is read once, and mapped pages count as memory.
 	db, err := Open(ctx, path, Options{Immutable: true, CacheKiB: 4096, MaxConns: 2})
 	if err != nil {
-		if IsCorrupt(err) {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		return err
+		return asDamaged(err)
 	}
 	defer db.Close()
-	tables, err := describeTables(ctx, db)
+	err = readThrough(ctx, db, path)
+	if errors.Is(err, errForm) {
+		return pragmaCheck(ctx, db, "integrity_check", "")
+	}
+	return err
+}
+
+// readThrough is all of Verify but SQLite's last word.
+func readThrough(ctx context.Context, db *sql.DB, path string) error {
+	schema, err := describeSchema(ctx, db)
 	if err != nil {
-		if IsCorrupt(err) {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		return err
+		return asDamaged(err)
 	}
 	file, err := openPages(path)
 	if err != nil {
 		return err
 	}
 	defer file.close()
+	if schema.virtual {
+		file.plain = false
+	}
+	err = inParallel(ctx, func(ctx context.Context) []func() error { return schema.jobs(ctx, db, file) })
+	if err == nil && file.plain {
+		if err = file.claimFree(); err == nil {
+			err = file.allClaimed()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for _, t := range schema.tables {
+		if err := t.compare(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
+func asDamaged(err error) error {
+	if IsCorrupt(err) {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
+}
+
+// inParallel does all jobs and returns the first error; after it the others'
+// context is done.
+func inParallel(ctx context.Context, jobs func(context.Context) []func() error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	jobs := make(chan func() error)
+	queue := make(chan func() error)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var first error
 	for range max(2, runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
-			for job := range jobs {
+			for job := range queue {
 				if err := job(); err != nil {
 					mu.Lock()
 					if first == nil {
@@ -78,21 +119,11 @@ func Verify(ctx context.Context, path string) error {
 			}
 		})
 	}
-	jobs <- func() error { return pragmaCheck(ctx, db, "quick_check", "") }
-	for _, t := range tables {
-		for _, job := range t.jobs(ctx, db, file) {
-			jobs <- job
-		}
+	for _, job := range jobs(ctx) {
+		queue <- job
 	}
-	close(jobs)
+	close(queue)
 	wg.Wait()
-	if first == nil {
-		for _, t := range tables {
-			if first = t.compare(); first != nil {
-				break
-			}
-		}
-	}
 	return first
 }
 
@@ -116,225 +147,63 @@ func pragmaCheck(ctx context.Context, db *sql.DB, pragma, table string) error {
 	return nil
 }
 
-// tableTree is a table and its indexes, as sqlite_schema describes them.
-type tableTree struct {
-	name    string
-	root    uint32
-	indexes []*indexTree
-	// opaque: leave it to SQLite.
-	opaque bool
-}
-
-type indexTree struct {
-	name    string
-	root    uint32
-	unique  bool
-	partial string // the WHERE clause; "" means all rows
-	columns []indexColumn
-	// called for by the table's rows, and found
-	want, got treeSum
-	// opaque: SQLite has checked it.
-	opaque bool
-}
-
-// indexColumn is a column of an index: its place in the table's record (-1 is
-// the rowid), and how it is ordered.
-type indexColumn struct {
-	place int
-	fold  bool // the unicase collation; otherwise binary
-	desc  bool
-}
-
-type treeSum struct {
-	n   uint64
-	sum uint64
-}
-
-func describeTables(ctx context.Context, db *sql.DB) ([]*tableTree, error) {
-	type object struct {
-		name, ddl string
-		root      uint32
+// jobs are the pieces of work that check a file, each reading one tree.
+func (s *dbSchema) jobs(ctx context.Context, db *sql.DB, file *pages) []func() error {
+	var out []func() error
+	if !file.plain {
+		out = append(out, func() error { return pragmaCheck(ctx, db, "quick_check", "") })
 	}
-	var list []object
-	rows, err := db.QueryContext(ctx, `SELECT name, rootpage, coalesce(sql, '') FROM sqlite_schema WHERE type = 'table' AND rootpage > 0`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var o object
-		if err := rows.Scan(&o.name, &o.root, &o.ddl); err != nil {
-			return nil, err
+	walked := map[uint32]bool{}
+	for _, t := range s.tables {
+		for _, j := range t.jobs(ctx, db, file) {
+			walked[j.root] = true
+			out = append(out, j.do)
 		}
-		list = append(list, o)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	var tables []*tableTree
-	for _, o := range list {
-		t := &tableTree{name: o.name, root: o.root}
-		if err := t.describe(ctx, db, o.ddl); err != nil {
-			return nil, err
-		}
-		tables = append(tables, t)
-	}
-	return tables, nil
-}
-
-func (t *tableTree) describe(ctx context.Context, db *sql.DB, ddl string) error {
-	var withoutRowID bool
-	err := db.QueryRowContext(ctx, `SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?`, t.name).Scan(&withoutRowID)
-	if err != nil {
-		return err
-	}
-	// Generated columns are not stored where their number says.
-	if withoutRowID || strings.Contains(strings.ToUpper(ddl), "GENERATED") || strings.Contains(strings.ToUpper(ddl), " AS ") {
-		t.opaque = true
-		return nil
-	}
-	types, rowid, err := tableColumns(ctx, db, t.name)
-	if err != nil {
-		return err
-	}
-	rows, err := db.QueryContext(ctx, `SELECT l.name, l."unique", l.partial, s.rootpage, coalesce(s.sql, '')
-		FROM pragma_index_list(?1) l JOIN sqlite_schema s ON s.type = 'index' AND s.name = l.name`, t.name)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	type index struct {
-		tree    *indexTree
-		partial bool
-		ddl     string
-	}
-	var list []index
-	for rows.Next() {
-		ix := index{tree: &indexTree{}}
-		if err := rows.Scan(&ix.tree.name, &ix.tree.unique, &ix.partial, &ix.tree.root, &ix.ddl); err != nil {
-			return err
-		}
-		list = append(list, ix)
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	for _, ix := range list {
-		if ix.partial {
-			i := strings.LastIndex(strings.ToUpper(ix.ddl), "WHERE")
-			if i < 0 {
-				t.opaque = true
-				return nil
-			}
-			ix.tree.partial = ix.ddl[i+len("WHERE"):]
-		}
-		known, err := ix.tree.describe(ctx, db, types, rowid)
-		if err != nil {
-			return err
-		}
-		if !known {
-			t.opaque = true
-			return nil
-		}
-		t.indexes = append(t.indexes, ix.tree)
-	}
-	return nil
-}
-
-// tableColumns returns the declared types of a table's columns and the number
-// of the one that is the rowid (-1 if none is).
-func tableColumns(ctx context.Context, db *sql.DB, table string) (types []string, rowid int, err error) {
-	rows, err := db.QueryContext(ctx, `SELECT type, pk FROM pragma_table_info(?)`, table)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer rows.Close()
-	rowid, keys := -1, 0
-	for rows.Next() {
-		var typ string
-		var pk int
-		if err := rows.Scan(&typ, &pk); err != nil {
-			return nil, 0, err
-		}
-		if pk > 0 {
-			keys++
-			if strings.EqualFold(typ, "INTEGER") {
-				rowid = len(types)
-			}
-		}
-		types = append(types, strings.ToUpper(typ))
-	}
-	if keys != 1 {
-		rowid = -1
-	}
-	return types, rowid, rows.Err()
-}
-
-func (ix *indexTree) describe(ctx context.Context, db *sql.DB, types []string, rowid int) (known bool, err error) {
-	rows, err := db.QueryContext(ctx, `SELECT cid, "desc", coalesce(coll, ''), key FROM pragma_index_xinfo(?)`, ix.name)
-	if err != nil {
-		return false, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var cid int
-		var desc, key bool
-		var coll string
-		if err := rows.Scan(&cid, &desc, &coll, &key); err != nil {
-			return false, err
-		}
-		switch {
-		case cid == -1 && !key: // the rowid at the end
+	for _, root := range s.roots {
+		if walked[root] {
+			delete(walked, root) // a second tree there is one too many
 			continue
-		case cid < 0 || cid >= len(types) || !key:
-			return false, rows.Err()
-		case !strings.Contains(types[cid], "INT") && types[cid] != "TEXT":
-			return false, rows.Err() // other types may be stored differently in the two trees
 		}
-		c := indexColumn{place: cid, desc: desc}
-		if cid == rowid {
-			c.place = -1
-		}
-		switch strings.ToLower(coll) {
-		case "binary", "":
-		case "unicase":
-			c.fold = true
-		default:
-			return false, rows.Err()
-		}
-		ix.columns = append(ix.columns, c)
+		out = append(out, func() error {
+			w := walker{ctx: ctx, p: file}
+			return w.tree(root, anyForm)
+		})
 	}
-	return len(ix.columns) > 0, rows.Err()
+	return out
 }
 
-// jobs are the pieces of work that check t, each reading one tree.
-func (t *tableTree) jobs(ctx context.Context, db *sql.DB, file *pages) []func() error {
+// treeJob is one tree's, or no tree's if root is 0.
+type treeJob struct {
+	root uint32
+	do   func() error
+}
+
+// jobs are the pieces of work that check t.
+func (t *tableTree) jobs(ctx context.Context, db *sql.DB, file *pages) []treeJob {
 	bySQLite := func() error { return pragmaCheck(ctx, db, "integrity_check", t.name) }
 	if t.opaque {
-		return []func() error{bySQLite}
+		return []treeJob{{do: bySQLite}}
 	}
-	if len(t.indexes) == 0 {
-		return nil // quick_check has seen everything
-	}
-	out := []func() error{func() error {
+	out := []treeJob{{t.root, func() error {
 		err := t.scan(ctx, file)
 		if errors.Is(err, errUnknownForm) {
 			t.opaque = true
 			return bySQLite()
 		}
 		return err
-	}}
+	}}}
 	for _, ix := range t.indexes {
-		out = append(out, func() error {
+		out = append(out, treeJob{ix.root, func() error {
 			err := ix.scan(ctx, file)
 			if errors.Is(err, errUnknownForm) {
 				ix.opaque = true
 				return bySQLite()
 			}
 			return err
-		})
+		}})
 		if ix.partial != "" {
-			out = append(out, func() error { return t.sumPartial(ctx, db, ix) })
+			out = append(out, treeJob{do: func() error { return t.sumPartial(ctx, db, ix) }})
 		}
 	}
 	return out

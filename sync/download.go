@@ -11,12 +11,15 @@ import (
 // message says does not matter; some clients send none.
 func (s *Server) download(w *responder, c *call) error {
 	d, err := s.o.Collections.Download(c.r.Context(), c.session.User, collection.DownloadOptions{
-		Schema11: !c.zstd(), TextIDs: textIDs(c.client),
+		Schema11: !c.zstd(), TextIDs: textIDs(c.client), Packed: true,
 	})
 	if err != nil {
 		return err
 	}
 	defer d.Close()
+	if d.Packed() {
+		return w.compressed(d.Size(), d)
+	}
 	return w.stream(c, d.Size(), false, func(dst io.Writer) error {
 		_, err := io.CopyBuffer(onlyWriter{dst}, d, make([]byte, 128<<10))
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/ankisyncd/ankisyncd/auth"
+	"github.com/ankisyncd/ankisyncd/collection"
 )
 
 // Protocol versions (docs/protocol.md §1).
@@ -45,6 +46,8 @@ type call struct {
 
 	// payload is the decoded body, to be read once.
 	payload io.Reader
+	// kept is an upload's body, undecoded, of protocol 11.
+	kept *keptBody
 	// again returns the decoded body from its beginning; nil if that is gone
 	// once it has been read.
 	again func() (io.Reader, error)
@@ -159,6 +162,10 @@ func (c *call) readZstd(body io.Reader) error {
 		}
 		c.payload, err = c.again()
 		return err
+	}
+	if c.step.name == "upload" && c.r.ContentLength <= collection.MaxPacked {
+		c.kept = &keptBody{r: body}
+		body = c.kept
 	}
 	var err error
 	c.payload, err = unzstd(dec, body)

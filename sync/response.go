@@ -104,6 +104,14 @@ func (w *responder) stream(c *call, size int64, packed bool, src func(io.Writer)
 	return enc.Close()
 }
 
+// compressed answers with size bytes that src yields as a zstd frame.
+func (w *responder) compressed(size int64, src io.Reader) error {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set(originalSizeHeader, strconv.FormatInt(size, 10))
+	_, err := io.Copy(onlyWriter{w}, src)
+	return err
+}
+
 // originalSizeHeader gives the length of the decoded body. A protocol 11 client
 // fails without it, also on an empty body (docs/protocol.md §3.2).
 const originalSizeHeader = "anki-original-size"

@@ -35,7 +35,11 @@ func (s *Server) upload(w *responder, c *call) error {
 				done <- errPanic
 			}
 		}()
-		err := s.o.Collections.Upload(c.r.Context(), c.session.User, body)
+		var packed func() collection.Packed
+		if c.kept != nil {
+			packed = c.kept.packed
+		}
+		err := s.o.Collections.UploadPacked(c.r.Context(), c.session.User, body, packed)
 		if s.holdUpload != nil {
 			s.holdUpload()
 		}

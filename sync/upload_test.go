@@ -1,13 +1,19 @@
 package sync_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
 	ankisync "github.com/ankisyncd/ankisyncd/sync"
 )
 
@@ -79,4 +85,84 @@ func TestSlowUploadCannotBeStored(t *testing.T) {
 	if o := <-seen; o.Status != 500 || o.Err == nil {
 		t.Errorf("observed: %d %v", o.Status, o.Err)
 	}
+}
+
+// exchange sends a body as it is and returns the answer as it comes.
+func (c *client) exchange(path string, body []byte) (http.Header, []byte) {
+	c.t.Helper()
+	req := c.request(path, nil)
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		c.t.Fatalf("%s: %d %q %v", path, resp.StatusCode, b, err)
+	}
+	return resp.Header, b
+}
+
+// TestDownloadOfAnUpload: the next device gets the very bytes that the first one
+// packed, for as long as nothing has changed.
+func TestDownloadOfAnUpload(t *testing.T) {
+	g := newRig(t)
+	c := g.loggedIn(11)
+	raw := fixture(t, "v18-26.09")
+	c.upload(raw)
+	_, stored := c.post("sync/download", nil) // in the state in which it is stored: nothing unsent
+	pack := func(b []byte) []byte {
+		enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer enc.Close()
+		return enc.EncodeAll(b, nil)
+	}
+	ask := toZstd(t, []byte("{}"))
+	packed := pack(stored)
+	c.exchange("sync/upload", packed)
+	for range 2 {
+		head, b := c.exchange("sync/download", ask)
+		if !bytes.Equal(b, packed) {
+			t.Error("packed anew")
+		}
+		if head.Get("anki-original-size") != strconv.Itoa(len(stored)) {
+			t.Error("size", head.Get("anki-original-size"), len(stored))
+		}
+	}
+	_, old := g.loggedIn(10).post("sync/download", []byte(`{}`))
+	if !bytes.HasPrefix(old, []byte("SQLite format 3\x00")) {
+		t.Errorf("an old client gets %.20q", old)
+	}
+	// What is changed on its way in is packed as it is stored.
+	unsent := pack(fixtureWith(t, stored, `UPDATE cards SET usn = -1`))
+	c.exchange("sync/upload", unsent)
+	if _, b := c.exchange("sync/download", ask); bytes.Equal(b, unsent) {
+		t.Error("rows are handed out as unsent")
+	}
+}
+
+// fixtureWith is a collection after some statements.
+func fixtureWith(t testing.TB, b []byte, stmts string) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.anki2")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlite.Open(t.Context(), path, sqlite.Options{Journal: "delete"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(stmts); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = os.ReadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

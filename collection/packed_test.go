@@ -1,0 +1,155 @@
+package collection
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"testing"
+	"time"
+)
+
+// packedAs hands out b as what an upload was unpacked from.
+func packedAs(b ...string) func() Packed {
+	return func() Packed {
+		var p Packed
+		for _, b := range b {
+			p = append(p, []byte(b))
+		}
+		return p
+	}
+}
+
+// packedDownload is what a client that takes packed collections gets, "" if that
+// is not packed.
+func (r *rig) packedDownload(user string, o DownloadOptions) string {
+	r.t.Helper()
+	o.Packed = true
+	d, err := r.s.Download(context.Background(), user, o)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer d.Close()
+	if !d.Packed() {
+		return ""
+	}
+	if fi, err := os.Stat(r.file(user)); err != nil || fi.Size() != d.Size() {
+		r.t.Error(fi, err, d.Size())
+	}
+	b, err := io.ReadAll(d)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(b)
+}
+
+func (r *rig) uploadPacked(user string, b []byte, packed func() Packed) {
+	r.t.Helper()
+	if err := r.s.UploadPacked(context.Background(), user, bytes.NewReader(b), packed); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestPackedCopy(t *testing.T) {
+	settled := read(t, smallUpload(t))
+	with := func(stmt string) []byte {
+		path := smallUpload(t)
+		change(t, path, stmt)
+		return read(t, path)
+	}
+	for what, c := range map[string]struct {
+		upload []byte
+		change func(r *rig)
+		want   string
+	}{
+		"untouched":    {upload: settled, want: "packed"},
+		"looked at":    {upload: settled, change: func(r *rig) { r.meta(); r.start(4, false) }, want: "packed"},
+		"closed":       {upload: settled, change: func(r *rig) { r.clock.add(time.Hour); r.s.sweep() }, want: "packed"},
+		"unsent rows":  {upload: with(`UPDATE notes SET usn = -1`)},
+		"no usn":       {upload: with(`UPDATE col SET usn = 0`)},
+		"a trigger":    {upload: with(`CREATE TRIGGER x AFTER INSERT ON notes BEGIN SELECT 1; END`)},
+		"no index":     {upload: with(`DROP INDEX ix_cards_usn`)},
+		"a commit":     {upload: settled, change: func(r *rig) { r.must(r.commit(context.Background(), 5)) }},
+		"folded":       {upload: settled, change: func(r *rig) { r.must(r.commit(context.Background(), 5)); r.clock.add(time.Hour); r.s.sweep() }},
+		"refused next": {upload: settled, change: func(r *rig) { _ = r.s.Upload(context.Background(), testUser, bytes.NewReader(settled[:5000])) }},
+		"replaced":     {upload: settled, change: func(r *rig) { r.must(r.s.Upload(context.Background(), testUser, bytes.NewReader(settled))) }},
+		"by somebody else": {upload: settled, change: func(r *rig) {
+			r.clock.add(time.Hour)
+			r.s.sweep()
+			change(r.t, r.file(testUser), `UPDATE col SET mod = mod + 1`)
+		}},
+	} {
+		r := newRig(t, Options{})
+		r.uploadPacked(testUser, c.upload, packedAs("pack", "ed"))
+		if c.change != nil {
+			c.change(r)
+		}
+		if got := r.packedDownload(testUser, DownloadOptions{}); got != c.want {
+			t.Errorf("%s: %q, want %q", what, got, c.want)
+		}
+		if got := r.packedDownload(testUser, DownloadOptions{Schema11: true}); got != "" {
+			t.Errorf("%s: schema 11 is %q", what, got)
+		}
+		r.download(testUser, DownloadOptions{}) // not packed, and whole
+	}
+}
+
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestPackedCopiesAreBounded(t *testing.T) {
+	r := newRig(t, Options{})
+	b := read(t, smallUpload(t))
+	half := string(make([]byte, MaxPacked/2))
+	for _, user := range []string{"a", "b", "c"} {
+		r.uploadPacked(user, b, packedAs(half))
+	}
+	for user, want := range map[string]bool{"a": false, "b": true, "c": true} {
+		if got := r.packedDownload(user, DownloadOptions{}) != ""; got != want {
+			t.Errorf("%s: kept: %v", user, got)
+		}
+	}
+	r.uploadPacked("b", b, packedAs("less"))
+	r.uploadPacked("a", b, packedAs(half[1000:]))
+	for user, want := range map[string]bool{"a": true, "b": true, "c": true} {
+		if got := r.packedDownload(user, DownloadOptions{}) != ""; got != want {
+			t.Errorf("%s: kept: %v", user, got)
+		}
+	}
+	r.uploadPacked("d", b, packedAs(half, half, "x"))
+	r.uploadPacked("e", b, packedAs())
+	r.uploadPacked("f", b, nil)
+	for _, user := range []string{"d", "e", "f"} {
+		if r.packedDownload(user, DownloadOptions{}) != "" {
+			t.Errorf("%s is kept", user)
+		}
+	}
+	if err := r.s.UploadPacked(context.Background(), "a", bytes.NewReader(nil), packedAs("x")); !errors.Is(err, ErrCorrupt) {
+		t.Error(err)
+	}
+	for _, k := range r.s.packed.all {
+		if !k.ends.Stop() {
+			t.Error("what is kept has no end")
+		}
+	}
+}
+
+// TestUploadIsStoredAsItCame: not even the switch to a WAL takes a transaction,
+// which would be four more fsyncs.
+func TestUploadIsStoredAsItCame(t *testing.T) {
+	r := newRig(t, Options{})
+	want := read(t, smallUpload(t))
+	r.uploadPacked(testUser, want, nil)
+	got := read(t, r.file(testUser))
+	for _, at := range []int{headerWriteVersion, headerReadVersion} {
+		want[at] = walVersion
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("stored: change counter %v, was %v", got[headerCounter:headerCounter+4], want[headerCounter:headerCounter+4])
+	}
+}
