@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime/debug"
 	"slices"
 )
 
@@ -38,33 +39,84 @@ type chunkCursor struct {
 func (s *Store) Chunk(ctx context.Context, name, skey string) (Chunk, error) {
 	var out Chunk
 	err := s.step(ctx, name, skey, func(u *user, se *session) error {
-		c := &se.cursor
-		c.text = 0
-		for left := chunkRows; left > 0 && c.table < 3; {
-			ok, err := c.seek(u.col, se.clientUSN)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				*c = chunkCursor{table: c.table + 1, text: c.text}
-				continue
-			}
-			n, err := c.next(u.col, left, &out)
-			if errors.Is(err, errChunkFull) {
-				break
-			}
-			if err != nil {
-				return err
-			}
-			if n < left {
-				c.id = math.MaxInt64
-			}
-			left -= n
+		var err error
+		if out, err = se.nextChunk(u.col); err == nil && !out.Done {
+			s.readAhead(u, se)
 		}
-		out.Done = se.cursor.table == 3
-		return nil
+		return err
 	})
 	return out, err
+}
+
+// aheadChunk is the next chunk, read while the client is busy with the one before.
+type aheadChunk struct {
+	chunk  Chunk
+	err    error
+	before chunkCursor
+	steps  int // the session's, when it was read
+}
+
+// readAhead reads the next chunk once the step that is going on has ended. The
+// caller holds u's lock.
+func (s *Store) readAhead(u *user, se *session) {
+	steps := se.steps
+	go func() {
+		u.sem <- struct{}{}
+		defer u.unlock()
+		if u.sync != se || se.steps != steps || s.isClosed() {
+			return // the client was quicker, or is gone
+		}
+		a := &aheadChunk{before: se.cursor, steps: steps}
+		a.err = errors.New("collection: reading ahead failed")
+		defer func() {
+			se.ahead = a
+			if p := recover(); p != nil { // for the next step to fail with
+				s.o.Log.Error("panic", "user", u.name, "panic", p, "stack", string(debug.Stack()))
+			}
+		}()
+		a.chunk, a.err = se.readChunk(u.col)
+	}()
+}
+
+// nextChunk is the chunk that was read ahead, if nothing has happened since.
+func (se *session) nextChunk(h *handle) (Chunk, error) {
+	if a := se.ahead; a != nil {
+		se.ahead = nil
+		if a.steps == se.steps-1 {
+			return a.chunk, a.err
+		}
+		se.cursor = a.before
+	}
+	return se.readChunk(h)
+}
+
+func (se *session) readChunk(h *handle) (Chunk, error) {
+	var out Chunk
+	c := &se.cursor
+	c.text = 0
+	for left := chunkRows; left > 0 && c.table < 3; {
+		ok, err := c.seek(h, se.clientUSN)
+		if err != nil {
+			return out, err
+		}
+		if !ok {
+			*c = chunkCursor{table: c.table + 1, text: c.text}
+			continue
+		}
+		n, err := c.next(h, left, &out)
+		if errors.Is(err, errChunkFull) {
+			break
+		}
+		if err != nil {
+			return out, err
+		}
+		if n < left {
+			c.id = math.MaxInt64
+		}
+		left -= n
+	}
+	out.Done = c.table == 3
+	return out, nil
 }
 
 // The columns that old clients may have left as fractions are cut to integers,

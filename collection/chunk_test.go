@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -65,53 +66,100 @@ func TestChunkPaging(t *testing.T) {
 		{"older rows between", counts{600, 600, 600}, func(i int) int { return 4 + i%2*3 }, counts{300, 300, 300}, 4},
 		{"three usns", counts{900, 500, 1}, func(i int) int { return 5 + i%3 }, counts{900, 500, 1}, 6},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			r := newRig(t, Options{})
-			path := newFile(t, `UPDATE col SET usn = 301`)
-			for i, table := range []string{"revlog", "cards", "notes"} {
-				fill(t, path, table, tt.n[i], tt.usn)
-			}
-			r.put(testUser, path)
-			r.start(5, false)
-			var ids [3][]int64
-			for n := 1; ; n++ {
-				c, err := r.s.Chunk(t.Context(), testUser, "k")
-				if err != nil {
-					t.Fatal(err)
+		for _, ahead := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, ahead %v", tt.name, ahead), func(t *testing.T) {
+				r := newRig(t, Options{})
+				path := newFile(t, `UPDATE col SET usn = 301`)
+				for i, table := range []string{"revlog", "cards", "notes"} {
+					fill(t, path, table, tt.n[i], tt.usn)
 				}
-				if got := len(c.Revlog) + len(c.Cards) + len(c.Notes); got > 250 || got < 250 && !c.Done {
-					t.Errorf("chunk %d has %d rows, done %v", n, got, c.Done)
-				}
-				for _, x := range c.Revlog {
-					ids[0] = append(ids[0], x.ID)
-				}
-				for _, x := range c.Cards {
-					ids[1] = append(ids[1], x.ID)
-				}
-				for _, x := range c.Notes {
-					ids[2] = append(ids[2], x.ID)
-				}
-				if c.Done {
-					if n > tt.max {
-						t.Errorf("%d chunks, want at most %d", n, tt.max)
+				r.put(testUser, path)
+				r.start(5, false)
+				var ids [3][]int64
+				for n := 1; ; n++ {
+					c, err := r.s.Chunk(t.Context(), testUser, "k")
+					if err != nil {
+						t.Fatal(err)
 					}
-					break
+					if got := len(c.Revlog) + len(c.Cards) + len(c.Notes); got > 250 || got < 250 && !c.Done {
+						t.Errorf("chunk %d has %d rows, done %v", n, got, c.Done)
+					}
+					for _, x := range c.Revlog {
+						ids[0] = append(ids[0], x.ID)
+					}
+					for _, x := range c.Cards {
+						ids[1] = append(ids[1], x.ID)
+					}
+					for _, x := range c.Notes {
+						ids[2] = append(ids[2], x.ID)
+					}
+					if !c.Done && ahead {
+						r.awaitAhead()
+					}
+					if c.Done {
+						if n > tt.max {
+							t.Errorf("%d chunks, want at most %d", n, tt.max)
+						}
+						break
+					}
+					if n > 1000 {
+						t.Fatal("no end")
+					}
 				}
-				if n > 1000 {
-					t.Fatal("no end")
+				for i := range ids {
+					slices.Sort(ids[i])
+					if got := len(slices.Compact(slices.Clone(ids[i]))); got != tt.want[i] || len(ids[i]) != got {
+						t.Errorf("table %d: %d rows, %d of them different; want %d", i, len(ids[i]), got, tt.want[i])
+					}
 				}
-			}
-			for i := range ids {
-				slices.Sort(ids[i])
-				if got := len(slices.Compact(slices.Clone(ids[i]))); got != tt.want[i] || len(ids[i]) != got {
-					t.Errorf("table %d: %d rows, %d of them different; want %d", i, len(ids[i]), got, tt.want[i])
+				// Asked again, there is nothing more.
+				if c, err := r.s.Chunk(t.Context(), testUser, "k"); err != nil || !c.Done || len(c.Revlog)+len(c.Cards)+len(c.Notes) > 0 {
+					t.Errorf("after the end: %+v, %v", c, err)
 				}
-			}
-			// Asked again, there is nothing more.
-			if c, err := r.s.Chunk(t.Context(), testUser, "k"); err != nil || !c.Done || len(c.Revlog)+len(c.Cards)+len(c.Notes) > 0 {
-				t.Errorf("after the end: %+v, %v", c, err)
-			}
-		})
+			})
+		}
+	}
+}
+
+// awaitAhead waits until the next chunk is read.
+func (r *rig) awaitAhead() {
+	r.t.Helper()
+	u, err := r.s.user(testUser)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for there := false; !there; runtime.Gosched() {
+		if err := u.lock(r.t.(interface{ Context() context.Context }).Context()); err != nil {
+			r.t.Fatal(err)
+		}
+		there = u.sync == nil || u.sync.ahead != nil
+		u.unlock()
+	}
+}
+
+// TestChunkAheadFails: what went wrong while reading ahead ends the sync at the
+// next step, as it would have then.
+func TestChunkAheadFails(t *testing.T) {
+	r := newRig(t, Options{})
+	path := newFile(t, setUSN10)
+	fill(t, path, "cards", 600, func(int) int { return 7 })
+	r.put(testUser, path)
+	r.start(5, false)
+	if _, err := r.s.Chunk(t.Context(), testUser, "k"); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitAhead()
+	u, err := r.s.user(testUser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := errors.New("a bad block")
+	u.sync.ahead.err = bad
+	if _, err := r.s.Chunk(t.Context(), testUser, "k"); !errors.Is(err, bad) {
+		t.Error(err)
+	}
+	if _, err := r.s.Chunk(t.Context(), testUser, "k"); !errors.Is(err, ErrConflict) {
+		t.Error("the sync goes on: ", err)
 	}
 }
 
@@ -202,6 +250,12 @@ func TestChunkValues(t *testing.T) {
 }
 
 func TestChunkWhileRowsGo(t *testing.T) {
+	for _, ahead := range []bool{false, true} {
+		t.Run(fmt.Sprint("ahead ", ahead), func(t *testing.T) { chunkWhileRowsGo(t, ahead) })
+	}
+}
+
+func chunkWhileRowsGo(t *testing.T, ahead bool) {
 	// The official server dies of this one: a grave removes rows that the
 	// paging has not come to yet (docs/protocol.md §9, 2).
 	r := newRig(t, Options{})
@@ -218,6 +272,9 @@ func TestChunkWhileRowsGo(t *testing.T) {
 		seen += len(c.Cards)
 		if c.Done {
 			break
+		}
+		if ahead {
+			r.awaitAhead()
 		}
 		if err := r.s.ApplyGraves(t.Context(), testUser, "k", Graves{Cards: []int64{int64(i), 599, 600, 450}}); err != nil {
 			t.Fatal(err)

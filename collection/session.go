@@ -17,7 +17,9 @@ type session struct {
 	// textIDs: the client knows its notetypes' ids as text (§10).
 	textIDs  bool
 	lastStep time.Time
+	steps    int // that have begun
 	cursor   chunkCursor
+	ahead    *aheadChunk // nil if there is none
 	delta    Counts
 	// unsent: a row came that its sender still has marked as changed.
 	unsent bool
@@ -37,6 +39,7 @@ func (s *Store) step(ctx context.Context, name, skey string, f func(u *user, se 
 		if se == nil || se.skey != skey {
 			return ErrConflict
 		}
+		se.steps++
 		ok := false
 		defer func() {
 			if !ok {

@@ -44,10 +44,13 @@ func (w *responder) Write(p []byte) (int, error) {
 // flush sends what was written so far.
 func (w *responder) flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
 
-// json answers with v as JSON. A value that is an encodedJSON is written as it is.
+// json answers with v as JSON. What is encoded already is written as it is.
 func (w *responder) json(c *call, v any) error {
-	if b, ok := v.(encodedJSON); ok {
-		return w.bytes(c, b)
+	switch v := v.(type) {
+	case encodedJSON:
+		return w.bytes(c, v)
+	case *encodedAnswer:
+		return w.encoded(c, v)
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -59,20 +62,37 @@ func (w *responder) json(c *call, v any) error {
 // encodedJSON is an answer that a step encoded by itself.
 type encodedJSON []byte
 
+// encodedAnswer is an answer as it is sent.
+type encodedAnswer struct {
+	body []byte
+	size int // before it was compressed
+}
+
+func encodeAnswer(b []byte, zstd bool) *encodedAnswer {
+	a := &encodedAnswer{body: b, size: len(b)}
+	switch {
+	case !zstd:
+	case len(b) <= smallAnswer:
+		a.body = rawFrame(b)
+	default:
+		a.body = encoder().EncodeAll(b, nil)
+	}
+	return a
+}
+
 // bytes answers with b.
 func (w *responder) bytes(c *call, b []byte) error {
+	return w.encoded(c, encodeAnswer(b, c.zstd()))
+}
+
+func (w *responder) encoded(c *call, a *encodedAnswer) error {
 	head := w.Header()
 	head["Content-Type"] = octetStream
 	if c.zstd() {
-		head[canonicalOriginalSize] = []string{strconv.Itoa(len(b))}
-		if len(b) <= smallAnswer {
-			b = rawFrame(b)
-		} else {
-			b = encoder().EncodeAll(b, nil)
-		}
+		head[canonicalOriginalSize] = []string{strconv.Itoa(a.size)}
 	}
-	head["Content-Length"] = []string{strconv.Itoa(len(b))}
-	_, err := w.Write(b)
+	head["Content-Length"] = []string{strconv.Itoa(len(a.body))}
+	_, err := w.Write(a.body)
 	return err
 }
 

@@ -89,6 +89,8 @@ type Server struct {
 	memory   *budget      // what large messages may take, bytes
 
 	holdUpload func() // tests: called when it is known what became of an upload
+	pages      aheadPages
+	mediaPage  int // changes in an answer of mediaChanges
 }
 
 // New returns a Server.
@@ -120,7 +122,7 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, memory: newBudget(largeMemory)}
+	s := &Server{o: o, memory: newBudget(largeMemory), mediaPage: media.MaxChanges}
 	s.steps = s.table()
 	return s
 }

@@ -29,7 +29,7 @@ type rig struct {
 	root string
 	auth *auth.Store
 	cols *collection.Store
-	h    http.Handler
+	h    *ankisync.Server
 	srv  *httptest.Server
 }
 

@@ -21,7 +21,7 @@ import (
 // answer is on its way.
 func (g *rig) holdUploads() {
 	spoken := make(chan struct{}, 1)
-	g.h.(*ankisync.Server).HoldUploads(func() { <-spoken }) //nolint:forcetypeassert // it is nothing else
+	g.h.HoldUploads(func() { <-spoken })
 	g.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.h.ServeHTTP(&speechWriter{w, spoken}, r)
 	})
@@ -61,7 +61,7 @@ func TestSlowUpload(t *testing.T) {
 	if m := c.meta(); m.Empty {
 		t.Error("nothing was stored")
 	}
-	g.h.(*ankisync.Server).HoldUploads(nil) //nolint:forcetypeassert // it is nothing else
+	g.h.HoldUploads(nil)
 	old := g.loggedIn(10)
 	old.upload(fixture(t, "v11-2.1.36"))
 }
