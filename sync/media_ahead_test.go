@@ -79,8 +79,8 @@ func TestMediaPagesAhead(t *testing.T) {
 	got = whole(c, func(n int) {
 		g.h.PageAhead(testUser)
 		if n == 0 {
-			add(12, 13) // the same content: nothing changes
-			files := map[string]string{"015.png": "another content"}
+			add(12, 13) // nothing new
+			files := map[string]string{want[12]: "another content"} // on the page that is made already
 			if status, b := c.post("msync/uploadChanges", mediaZip(t, files)); status != http.StatusOK {
 				t.Fatalf("%d %s", status, b)
 			}
