@@ -79,7 +79,7 @@ func TestMediaPagesAhead(t *testing.T) {
 	got = whole(c, func(n int) {
 		g.h.PageAhead(testUser)
 		if n == 0 {
-			add(12, 13) // nothing new
+			add(12, 13)                                             // nothing new
 			files := map[string]string{want[12]: "another content"} // on the page that is made already
 			if status, b := c.post("msync/uploadChanges", mediaZip(t, files)); status != http.StatusOK {
 				t.Fatalf("%d %s", status, b)
