@@ -5,20 +5,23 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
 
-// packedAs hands out b as what an upload was unpacked from.
-func packedAs(b ...string) func() Packed {
-	return func() Packed {
-		var p Packed
-		for _, b := range b {
-			p = append(p, []byte(b))
+// packedAs is what an upload was unpacked from.
+func packedAs(t testing.TB, parts ...string) func() *Packed {
+	p := NewPacked()
+	t.Cleanup(p.Release)
+	for _, b := range parts {
+		if err := p.Append([]byte(b)); err != nil {
+			t.Fatal(err)
 		}
-		return p
 	}
+	return func() *Packed { return p }
 }
 
 // packedDownload is what a client that takes packed collections gets, "" if that
@@ -44,7 +47,7 @@ func (r *rig) packedDownload(user string, o DownloadOptions) string {
 	return string(b)
 }
 
-func (r *rig) uploadPacked(user string, b []byte, packed func() Packed) {
+func (r *rig) uploadPacked(user string, b []byte, packed func() *Packed) {
 	r.t.Helper()
 	if err := r.s.UploadPacked(context.Background(), user, bytes.NewReader(b), packed); err != nil {
 		r.t.Fatal(err)
@@ -81,7 +84,7 @@ func TestPackedCopy(t *testing.T) {
 		}},
 	} {
 		r := newRig(t, Options{})
-		r.uploadPacked(testUser, c.upload, packedAs("pack", "ed"))
+		r.uploadPacked(testUser, c.upload, packedAs(t, "pack", "ed"))
 		if c.change != nil {
 			c.change(r)
 		}
@@ -107,35 +110,83 @@ func TestPackedCopiesAreBounded(t *testing.T) {
 	b := read(t, smallUpload(t))
 	half := string(make([]byte, MaxPacked/2))
 	for _, user := range []string{"a", "b", "c"} {
-		r.uploadPacked(user, b, packedAs(half))
+		r.uploadPacked(user, b, packedAs(t, half))
 	}
 	for user, want := range map[string]bool{"a": false, "b": true, "c": true} {
 		if got := r.packedDownload(user, DownloadOptions{}) != ""; got != want {
 			t.Errorf("%s: kept: %v", user, got)
 		}
 	}
-	r.uploadPacked("b", b, packedAs("less"))
-	r.uploadPacked("a", b, packedAs(half[1000:]))
+	r.uploadPacked("b", b, packedAs(t, "less"))
+	r.uploadPacked("a", b, packedAs(t, half[1000:]))
 	for user, want := range map[string]bool{"a": true, "b": true, "c": true} {
 		if got := r.packedDownload(user, DownloadOptions{}) != ""; got != want {
 			t.Errorf("%s: kept: %v", user, got)
 		}
 	}
-	r.uploadPacked("d", b, packedAs(half, half, "x"))
-	r.uploadPacked("e", b, packedAs())
+	r.uploadPacked("d", b, packedAs(t, half, half, "x"))
+	r.uploadPacked("e", b, packedAs(t))
 	r.uploadPacked("f", b, nil)
 	for _, user := range []string{"d", "e", "f"} {
 		if r.packedDownload(user, DownloadOptions{}) != "" {
 			t.Errorf("%s is kept", user)
 		}
 	}
-	if err := r.s.UploadPacked(context.Background(), "a", bytes.NewReader(nil), packedAs("x")); !errors.Is(err, ErrCorrupt) {
+	if err := r.s.UploadPacked(context.Background(), "a", bytes.NewReader(nil), packedAs(t, "x")); !errors.Is(err, ErrCorrupt) {
 		t.Error(err)
 	}
 	for _, k := range r.s.packed.all {
 		if !k.ends.Stop() {
 			t.Error("what is kept has no end")
 		}
+	}
+}
+
+// TestPackedIsGivenBack: nothing is mapped in the end, and nothing that somebody
+// reads is given back before.
+func TestPackedIsGivenBack(t *testing.T) {
+	before := packedBytes.Load()
+	r := newRig(t, Options{})
+	b := read(t, smallUpload(t))
+	want := strings.Repeat("0123456789", packedPiece/4)
+	upload := func(user string) {
+		t.Helper()
+		p := NewPacked()
+		defer p.Release()
+		for from := 0; from < len(want); from += 1000 {
+			r.must(p.Append([]byte(want[from:min(from+1000, len(want))])))
+		}
+		r.uploadPacked(user, b, func() *Packed { return p })
+	}
+	upload("a")
+	d, err := r.s.Download(context.Background(), "a", DownloadOptions{Packed: true})
+	r.must(err)
+	half := make([]byte, len(want)/2)
+	_, err = io.ReadFull(d, half)
+	r.must(err)
+	upload("a") // the one that is read is kept no more
+	var rest strings.Builder
+	_, err = io.Copy(&rest, d)
+	if got := string(half) + rest.String(); err != nil || got != want {
+		t.Errorf("%d of %d bytes, %v", len(got), len(want), err)
+	}
+	if n := packedBytes.Load() - before; n != 6*packedPiece {
+		t.Errorf("%d bytes are mapped", n)
+	}
+	r.must(d.Close())
+	r.must(d.Close())
+	if _, err := d.Read(half); !errors.Is(err, fs.ErrClosed) {
+		t.Error("read after its end: ", err)
+	}
+	if n := packedBytes.Load() - before; n != 3*packedPiece {
+		t.Errorf("%d bytes are mapped", n)
+	}
+	upload("b")
+	r.s.packed.forgetAll() // as time does
+	upload("c")
+	r.must(r.s.Close())
+	if n := packedBytes.Load() - before; n != 0 {
+		t.Errorf("%d bytes stay mapped", n)
 	}
 }
 

@@ -335,6 +335,7 @@ func (s *Store) Close() error {
 		s.closeHandle(u)
 		u.unlock()
 	}
+	s.packed.forgetAll()
 	return nil
 }
 

@@ -33,9 +33,10 @@ func (s *Store) Upload(ctx context.Context, name string, r io.Reader) error {
 }
 
 // UploadPacked is Upload of a file that comes packed: packed returns what r was
-// unpacked from, once r has ended, or nil. If the file is stored as it came, that
-// is kept for a while, and a Download which can take it gets it.
-func (s *Store) UploadPacked(ctx context.Context, name string, r io.Reader, packed func() Packed) error {
+// unpacked from, once r has ended, or nil; the caller goes on holding it. If the
+// file is stored as it came, that is kept for a while, and a Download which can
+// take it gets it.
+func (s *Store) UploadPacked(ctx context.Context, name string, r io.Reader, packed func() *Packed) error {
 	u, err := s.user(name)
 	if err != nil {
 		return err

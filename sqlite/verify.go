@@ -72,7 +72,7 @@ func readThrough(ctx context.Context, db *sql.DB, path string) error {
 	if schema.virtual {
 		file.plain = false
 	}
-	err = inParallel(ctx, func(ctx context.Context) []func() error { return schema.jobs(ctx, db, file) })
+	err = inParallel(ctx, file.workers(), func(ctx context.Context) []func() error { return schema.jobs(ctx, db, file) })
 	if err == nil && file.plain {
 		if err = file.claimFree(); err == nil {
 			err = file.allClaimed()
@@ -96,16 +96,31 @@ func asDamaged(err error) error {
 	return err
 }
 
-// inParallel does all jobs and returns the first error; after it the others'
-// context is done.
-func inParallel(ctx context.Context, jobs func(context.Context) []func() error) error {
+// quickBytes is the size up to which a file is read through in a moment, with
+// everything that the machine has.
+const quickBytes = 16 << 20
+
+// workers is how many goroutines read the file. They do nothing but compute, and
+// if each processor has one, other users' requests are noticed 10 ms late only:
+// a large file leaves them a processor.
+func (p *pages) workers() int {
+	n := runtime.GOMAXPROCS(0)
+	if int64(p.count)*int64(p.size) > quickBytes {
+		n--
+	}
+	return max(1, n)
+}
+
+// inParallel does all jobs with n workers and returns the first error; after it
+// the others' context is done.
+func inParallel(ctx context.Context, n int, jobs func(context.Context) []func() error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	queue := make(chan func() error)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var first error
-	for range max(2, runtime.GOMAXPROCS(0)) {
+	for range n {
 		wg.Go(func() {
 			for job := range queue {
 				if err := job(); err != nil {

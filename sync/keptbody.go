@@ -10,83 +10,70 @@ import (
 	"github.com/ankisyncd/ankisyncd/collection"
 )
 
-// keptBody passes a body on and keeps a copy of it, in pieces, unless it is
-// larger than collection.MaxPacked.
+// keptBody passes a body on and keeps a copy of it, unless it is larger than
+// collection.MaxPacked. Close it.
 type keptBody struct {
-	r      io.Reader
-	pieces collection.Packed
-	n      int
-	ended  bool
+	r     io.Reader
+	body  *collection.Packed // nil if there is too much of it
+	ended bool
 }
 
-const keptPiece = 64 << 10
+func newKeptBody(r io.Reader) *keptBody { return &keptBody{r: r, body: collection.NewPacked()} }
 
 // Read implements io.Reader.
 func (k *keptBody) Read(p []byte) (int, error) {
 	n, err := k.r.Read(p)
 	k.ended = errors.Is(err, io.EOF)
-	if k.n += n; k.n > collection.MaxPacked {
-		k.pieces = nil
-		return n, err
-	}
-	for b := p[:n]; len(b) > 0; {
-		last := len(k.pieces) - 1
-		if last < 0 || len(k.pieces[last]) == keptPiece {
-			k.pieces = append(k.pieces, make([]byte, 0, keptPiece))
-			last++
-		}
-		part := b[:min(len(b), keptPiece-len(k.pieces[last]))]
-		k.pieces[last] = append(k.pieces[last], part...)
-		b = b[len(part):]
+	if k.body != nil && (k.body.Len()+n > collection.MaxPacked || k.body.Append(p[:n]) != nil) {
+		k.close() // the copy is a convenience
 	}
 	return n, err
 }
 
-// packed is the whole body if it is a single zstd frame, which is what a client
-// expects of an answer; else nil.
-func (k *keptBody) packed() collection.Packed {
-	if !k.ended || len(k.pieces) == 0 || !k.oneFrame() {
-		return nil
+func (k *keptBody) close() {
+	if k.body != nil {
+		k.body.Release()
+		k.body = nil
 	}
-	return k.pieces
 }
 
-// oneFrame walks the blocks of the frame to its end (RFC 8878 §3.1.1). What it is
-// asked of was decoded already.
-func (k *keptBody) oneFrame() bool {
+// packed is the whole body if it is a single zstd frame, which is what a client
+// expects of an answer; else nil.
+func (k *keptBody) packed() *collection.Packed {
+	if !k.ended || k.body == nil || !oneFrame(k.body, k.body.Len()) {
+		return nil
+	}
+	return k.body
+}
+
+// oneFrame walks the blocks of the frame that r begins with, to see whether it
+// ends at n (RFC 8878 §3.1.1).
+func oneFrame(r io.ReaderAt, n int) bool {
 	var h zstd.Header
-	if err := h.Decode(k.pieces[0]); err != nil || h.Skippable {
+	head := make([]byte, zstd.HeaderMaxSize)
+	k, _ := r.ReadAt(head, 0) // less if there is less
+	if err := h.Decode(head[:k]); err != nil || h.Skippable {
 		return false
 	}
 	for at := h.HeaderSize; ; {
 		var b [4]byte
-		if k.at(b[:blockHeader], at) < blockHeader {
+		if k, _ := r.ReadAt(b[:blockHeader], int64(at)); k < blockHeader {
 			return false
 		}
-		head := binary.LittleEndian.Uint32(b[:])
-		size := int(head >> 3)
-		if head>>1&3 == rleBlock {
+		block := binary.LittleEndian.Uint32(b[:])
+		size := int(block >> 3)
+		if block>>1&3 == rleBlock {
 			size = 1
 		}
 		at += blockHeader + size
-		if head&1 == 0 {
+		if block&1 == 0 {
 			continue
 		}
 		if h.HasCheckSum {
 			at += 4
 		}
-		return at == k.n
+		return at == n
 	}
 }
 
 const rleBlock = 1 // a block of one byte repeated (RFC 8878 §3.1.1.2.2)
-
-// at copies the bytes from off on to p and returns how many there are.
-func (k *keptBody) at(p []byte, off int) int {
-	n := 0
-	for n < len(p) && off+n < k.n {
-		p[n] = k.pieces[(off+n)/keptPiece][(off+n)%keptPiece]
-		n++
-	}
-	return n
-}

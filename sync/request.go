@@ -164,7 +164,8 @@ func (c *call) readZstd(body io.Reader) error {
 		return err
 	}
 	if c.step.name == "upload" && c.r.ContentLength <= collection.MaxPacked {
-		c.kept = &keptBody{r: body}
+		c.kept = newKeptBody(body)
+		c.closers = append(c.closers, c.kept.close)
 		body = c.kept
 	}
 	var err error

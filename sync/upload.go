@@ -35,7 +35,7 @@ func (s *Server) upload(w *responder, c *call) error {
 				done <- errPanic
 			}
 		}()
-		var packed func() collection.Packed
+		var packed func() *collection.Packed
 		if c.kept != nil {
 			packed = c.kept.packed
 		}

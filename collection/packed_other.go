@@ -1,0 +1,7 @@
+//go:build !unix
+
+package collection
+
+func mapPiece(n int) ([]byte, error) { return make([]byte, n), nil }
+
+func unmapPiece([]byte) {} // the garbage collector's
