@@ -79,7 +79,7 @@ func readThrough(ctx context.Context, db *sql.DB, path string) error {
 		}
 	}
 	if err != nil {
-		return err
+		return asDamaged(err) // SQLite's, of a partial index
 	}
 	for _, t := range schema.tables {
 		if err := t.compare(); err != nil {
