@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
+	"os"
 
 	"github.com/ankisyncd/ankisyncd/filestate"
 )
@@ -40,7 +42,8 @@ func (s *Store) Meta(ctx context.Context, name string) (Meta, error) {
 	if c := u.meta.Load(); c != nil && c.file.equal(fileIdentity(u.path())) {
 		return c.Meta, nil
 	}
-	if !filestate.Of(u.path()).Found() {
+	// Not filestate: a collection that cannot be looked at is not one that is not there.
+	if _, err := os.Stat(u.path()); errors.Is(err, fs.ErrNotExist) {
 		return s.noCollection(), nil
 	}
 	if err := u.lock(ctx); err != nil {

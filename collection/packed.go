@@ -29,16 +29,16 @@ func NewPacked() *Packed {
 // packedPiece is the size of a piece, in bytes.
 const packedPiece = 256 << 10
 
-// Append adds a copy of b.
+// Append adds a copy of b. After an error, which may say that there are too many
+// of them, there is no more to do with p than to release it.
 func (p *Packed) Append(b []byte) error {
 	for len(b) > 0 {
 		last := len(p.pieces) - 1
 		if last < 0 || len(p.pieces[last]) == packedPiece {
-			room, err := mapPiece(packedPiece)
+			room, err := newPiece()
 			if err != nil {
 				return err
 			}
-			packedBytes.Add(packedPiece)
 			p.pieces = append(p.pieces, room[:0])
 			last++
 		}
@@ -83,6 +83,27 @@ func (p *Packed) Release() {
 // packedBytes is what all of them take.
 var packedBytes atomic.Int64
 
+// PackedBytes is the memory that all Packed take, in bytes.
+func PackedBytes() int64 { return packedBytes.Load() }
+
+// maxPackedBytes bounds what is kept and what arrives: however many clients upload
+// at once, and however slowly.
+const maxPackedBytes = 2 * MaxPacked
+
+var errPackedFull = errors.New("collection: too many packed files")
+
+func newPiece() ([]byte, error) {
+	if packedBytes.Add(packedPiece) > maxPackedBytes {
+		packedBytes.Add(-packedPiece)
+		return nil, errPackedFull
+	}
+	b, err := mapPiece(packedPiece)
+	if err != nil {
+		packedBytes.Add(-packedPiece)
+	}
+	return b, err
+}
+
 // packedReader reads a Packed once, and holds it until it is closed.
 type packedReader struct {
 	p  *Packed // nil once it is closed
@@ -105,23 +126,6 @@ func (r *packedReader) Read(b []byte) (int, error) {
 		err = nil
 	}
 	return n, err
-}
-
-// WriteTo implements io.WriterTo.
-func (r *packedReader) WriteTo(w io.Writer) (int64, error) {
-	if r.p == nil {
-		return 0, fs.ErrClosed
-	}
-	written := int64(0)
-	for r.at < int64(r.p.n) {
-		n, err := w.Write(r.p.pieces[r.at/packedPiece][r.at%packedPiece:])
-		r.at += int64(n)
-		written += int64(n)
-		if err != nil {
-			return written, err
-		}
-	}
-	return written, nil
 }
 
 // Close gives up the hold.

@@ -14,14 +14,15 @@ import (
 
 // packedAs is what an upload was unpacked from.
 func packedAs(t testing.TB, parts ...string) func() *Packed {
-	p := NewPacked()
-	t.Cleanup(p.Release)
-	for _, b := range parts {
-		if err := p.Append([]byte(b)); err != nil {
-			t.Fatal(err)
+	return func() *Packed {
+		p := NewPacked()
+		for _, b := range parts {
+			if err := p.Append([]byte(b)); err != nil {
+				t.Fatal(err)
+			}
 		}
+		return p
 	}
-	return func() *Packed { return p }
 }
 
 // packedDownload is what a client that takes packed collections gets, "" if that
@@ -47,10 +48,22 @@ func (r *rig) packedDownload(user string, o DownloadOptions) string {
 	return string(b)
 }
 
+// uploadPacked uploads b, and releases what it was unpacked from.
 func (r *rig) uploadPacked(user string, b []byte, packed func() *Packed) {
 	r.t.Helper()
-	if err := r.s.UploadPacked(context.Background(), user, bytes.NewReader(b), packed); err != nil {
+	var p *Packed
+	wanted := packed
+	if packed != nil {
+		wanted = func() *Packed {
+			p = packed()
+			return p
+		}
+	}
+	if err := r.s.UploadPacked(context.Background(), user, bytes.NewReader(b), wanted); err != nil {
 		r.t.Fatal(err)
+	}
+	if p != nil {
+		p.Release()
 	}
 }
 
@@ -124,10 +137,9 @@ func TestPackedCopiesAreBounded(t *testing.T) {
 			t.Errorf("%s: kept: %v", user, got)
 		}
 	}
-	r.uploadPacked("d", b, packedAs(t, half, half, "x"))
 	r.uploadPacked("e", b, packedAs(t))
 	r.uploadPacked("f", b, nil)
-	for _, user := range []string{"d", "e", "f"} {
+	for _, user := range []string{"e", "f"} {
 		if r.packedDownload(user, DownloadOptions{}) != "" {
 			t.Errorf("%s is kept", user)
 		}
@@ -142,6 +154,36 @@ func TestPackedCopiesAreBounded(t *testing.T) {
 	}
 }
 
+// TestPackedIsTooMuch: clients that send all at once get no more than is set aside,
+// and what does not fit is stored all the same.
+func TestPackedIsTooMuch(t *testing.T) {
+	before := packedBytes.Load()
+	var all []*Packed
+	piece := make([]byte, packedPiece)
+	var err error
+	for len(all) < 1000 && err == nil {
+		p := NewPacked()
+		all = append(all, p)
+		err = p.Append(piece)
+	}
+	if n := packedBytes.Load(); !errors.Is(err, errPackedFull) || n != maxPackedBytes {
+		t.Errorf("%d pieces, %d bytes, %v", len(all), n, err)
+	}
+	for _, p := range all {
+		p.Release()
+	}
+	if n := packedBytes.Load(); n != before {
+		t.Errorf("%d bytes stay mapped", n-before)
+	}
+	r := newRig(t, Options{})
+	big := NewPacked()
+	r.must(big.Append(make([]byte, MaxPacked+1)))
+	r.uploadPacked(testUser, read(t, smallUpload(t)), func() *Packed { return big })
+	if r.packedDownload(testUser, DownloadOptions{}) != "" {
+		t.Error("too much is kept")
+	}
+}
+
 // TestPackedIsGivenBack: nothing is mapped in the end, and nothing that somebody
 // reads is given back before.
 func TestPackedIsGivenBack(t *testing.T) {
@@ -152,7 +194,6 @@ func TestPackedIsGivenBack(t *testing.T) {
 	upload := func(user string) {
 		t.Helper()
 		p := NewPacked()
-		defer p.Release()
 		for from := 0; from < len(want); from += 1000 {
 			r.must(p.Append([]byte(want[from:min(from+1000, len(want))])))
 		}

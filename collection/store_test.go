@@ -338,3 +338,18 @@ func wantDump(t testing.TB, what string, got, want map[string][]string) {
 		t.Errorf("%s: content differs (-want +got):\n%s", what, d)
 	}
 }
+
+// TestMetaOfWhatCannotBeLookedAt: a disk that fails for a moment must not make
+// devices think that there is nothing here, and overwrite it.
+func TestMetaOfWhatCannotBeLookedAt(t *testing.T) {
+	r := newRig(t, Options{})
+	if err := os.MkdirAll(r.dir(testUser), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(FileName, r.file(testUser)); err != nil { // to itself
+		t.Skip("no symbolic links here: ", err)
+	}
+	if m, err := r.s.Meta(t.Context(), testUser); err == nil {
+		t.Errorf("%+v", m)
+	}
+}

@@ -89,21 +89,27 @@ func (p *pages) read(n uint32, buf []byte) error {
 // this tree's alone, that cells lie within their pages without touching one
 // another, that rowids ascend, and that all leaves are equally deep.
 type walker struct {
-	ctx   context.Context
-	p     *pages
-	bufs  [][]byte // one page for each level
-	seen  int      // pages read
-	over  []byte
-	spans []span // of the page at hand
-	leaf  int    // the depth of the leaves, once known
-	last  int64  // rowid
-	begun bool   // there was a rowid before
+	ctx    context.Context
+	p      *pages
+	levels []*level
+	seen   int // pages read
+	over   []byte
+	spans  []span // of the page at hand
+	leaf   int    // the depth of the leaves, once known
+	last   int64  // rowid
+	begun  bool   // there was a rowid before
 	// cell is called for every cell that carries a record: rowid is 0 in
 	// indexes. If it says errUnknownForm it is not called again, and walk says so
 	// when it has gone through the tree all the same. It may be nil.
 	cell    func(rowid int64, r *record) error
 	unknown bool
 	rec     record
+}
+
+// level is the page of a level that the walker is at.
+type level struct {
+	page  []byte
+	cells []cell
 }
 
 // forms of trees
@@ -135,14 +141,14 @@ func (w *walker) walk(n uint32, depth, form int) error {
 	if w.seen++; w.seen%256 == 0 && w.ctx.Err() != nil {
 		return w.ctx.Err()
 	}
-	if len(w.bufs) <= depth {
-		w.bufs = append(w.bufs, make([]byte, w.p.size))
+	if len(w.levels) <= depth {
+		w.levels = append(w.levels, &level{page: make([]byte, w.p.size)})
 	}
-	b := w.bufs[depth]
-	if err := w.p.read(n, b); err != nil {
+	at := w.levels[depth]
+	if err := w.p.read(n, at.page); err != nil {
 		return err
 	}
-	h, err := w.p.pageHeader(n, b)
+	h, err := w.p.pageHeader(n, at.page)
 	if err != nil {
 		return err
 	}
@@ -150,7 +156,7 @@ func (w *walker) walk(n uint32, depth, form int) error {
 		form = h.form
 	}
 	if form != h.form {
-		return misshapen("page %d is of kind %d", n, b[h.at])
+		return misshapen("page %d is of kind %d", n, at.page[h.at])
 	}
 	if h.leaf {
 		if w.leaf < 0 {
@@ -160,22 +166,15 @@ func (w *walker) walk(n uint32, depth, form int) error {
 			return misshapen("page %d: leaves at different depths", n)
 		}
 	}
-	// All of the page before its children, who use the same room.
-	if err := w.layout(n, b, h); err != nil {
+	b := at.page[:w.p.usable]
+	if at.cells, err = w.layout(n, b, h, at.cells[:0]); err != nil {
 		return err
 	}
-	b = b[:w.p.usable]
-	for i := range h.cells {
-		at := h.cell(b, i)
+	for _, c := range at.cells {
 		if !h.leaf {
-			if err := w.walk(binary.BigEndian.Uint32(b[at:]), depth+1, form); err != nil {
+			if err := w.walk(c.child, depth+1, form); err != nil {
 				return err
 			}
-			at += 4
-		}
-		c, err := w.p.parseCell(b, at, h)
-		if err != nil {
-			return err
 		}
 		if form == tableTreeForm {
 			if err := w.ascends(n, c.rowid, h.leaf); err != nil {

@@ -136,25 +136,31 @@ func (p *pages) pageHeader(n uint32, b []byte) (pageHeader, error) {
 	return h, nil
 }
 
-// cell is the place of cell i.
-func (h *pageHeader) cell(b []byte, i int) int {
+// place is that of cell i.
+func (h *pageHeader) place(b []byte, i int) int {
 	return int(binary.BigEndian.Uint16(b[h.array+2*i:]))
 }
 
 // payload reports whether the page's cells carry records.
 func (h *pageHeader) payload() bool { return h.leaf || h.form == indexTreeForm }
 
-// cell is a parsed cell, without the page number before it.
+// cell is a parsed cell.
 type cell struct {
-	rowid   int64 // 0 in indexes
-	size    int   // of the record
-	payload int   // where on the page it begins
-	local   int   // how much of it is on the page
-	end     int   // of the cell
+	child   uint32 // the page below it, 0 on leaves
+	rowid   int64  // 0 in indexes
+	size    int    // of the record
+	payload int    // where on the page it begins
+	local   int    // how much of it is on the page
+	end     int    // of the cell
 }
 
-// parseCell reads the cell at b[at:]; b is the page's usable part.
+// parseCell reads the cell at b[at:], which has four bytes at least; b is the page's
+// usable part.
 func (p *pages) parseCell(b []byte, at int, h pageHeader) (c cell, err error) {
+	if !h.leaf {
+		c.child = binary.BigEndian.Uint32(b[at:])
+		at += 4
+	}
 	if h.payload() {
 		size, n := varint(b[at:])
 		if n == 0 || size > uint64(p.count)*uint64(p.size) {
@@ -188,33 +194,30 @@ func (p *pages) parseCell(b []byte, at int, h pageHeader) (c cell, err error) {
 // span is a part of a page that is in use, start<<32 | end.
 type span uint64
 
-// layout checks that the cells and free blocks of a page lie side by side.
-func (w *walker) layout(n uint32, b []byte, h pageHeader) error {
-	b = b[:w.p.usable]
+// layout checks that the cells and free blocks of a page lie side by side, and
+// appends the cells to cells; b is the page's usable part.
+func (w *walker) layout(n uint32, b []byte, h pageHeader, cells []cell) ([]cell, error) {
 	w.spans = w.spans[:0]
 	add := func(from, to int) { w.spans = append(w.spans, span(from)<<32|span(to)) }
 	for i := range h.cells {
-		at := h.cell(b, i)
+		at := h.place(b, i)
 		if at < h.content || at > len(b)-4 {
-			return misshapen("page %d: cell %d is at %d", n, i, at)
+			return nil, misshapen("page %d: cell %d is at %d", n, i, at)
 		}
-		body := at
-		if !h.leaf {
-			body += 4
-		}
-		c, err := w.p.parseCell(b, body, h)
+		c, err := w.p.parseCell(b, at, h)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		cells = append(cells, c)
 		add(at, max(c.end, at+4)) // the room of a cell has four bytes at least
 	}
 	for at, last := int(binary.BigEndian.Uint16(b[h.at+1:])), h.content; at != 0; {
 		if at < last || at > len(b)-4 {
-			return misshapen("page %d: a free block at %d", n, at)
+			return nil, misshapen("page %d: a free block at %d", n, at)
 		}
 		size := int(binary.BigEndian.Uint16(b[at+2:]))
 		if size < 4 || at+size > len(b) {
-			return misshapen("page %d: a free block of %d", n, size)
+			return nil, misshapen("page %d: a free block of %d", n, size)
 		}
 		add(at, at+size)
 		last = at + size + 4 // what is nearer would be one block with it
@@ -225,17 +228,17 @@ func (w *walker) layout(n uint32, b []byte, h pageHeader) error {
 	for _, s := range w.spans {
 		from, to := int(s>>32), int(s&0xffffffff)
 		if from < end {
-			return misshapen("page %d: byte %d is used twice", n, from)
+			return nil, misshapen("page %d: byte %d is used twice", n, from)
 		}
 		fragments += from - end
 		end = to
 	}
 	if end > len(b) {
-		return misshapen("page %d: a cell beyond its page", n)
+		return nil, misshapen("page %d: a cell beyond its page", n)
 	}
 	fragments += len(b) - end
 	if fragments != int(b[h.at+7]) {
-		return misshapen("page %d: %d bytes are lost, not %d", n, fragments, b[h.at+7])
+		return nil, misshapen("page %d: %d bytes are lost, not %d", n, fragments, b[h.at+7])
 	}
-	return nil
+	return cells, nil
 }

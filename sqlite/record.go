@@ -16,7 +16,7 @@ type record struct {
 	// header, once read
 	types  []uint64
 	places []int
-	end    int // of the last of them
+	whole  bool // these columns are all there are, and fill the record
 }
 
 // header reads the types of the first n columns. A record may have fewer
@@ -30,8 +30,8 @@ func (r *record) header(n int) error {
 		return errUnknownForm // thousands of columns
 	}
 	r.types, r.places = r.types[:0], r.places[:0]
-	place := int(hsize)
-	for at := k; at < int(hsize) && len(r.types) < n; {
+	place, at := int(hsize), k
+	for at < int(hsize) && len(r.types) < n {
 		t, k := varint(r.local[at:hsize])
 		if k == 0 {
 			return misshapen("a record with a broken header")
@@ -48,22 +48,8 @@ func (r *record) header(n int) error {
 	if len(r.types) < n {
 		return errUnknownForm
 	}
-	r.end = place
+	r.whole = at == int(hsize) && place == r.size
 	return nil
-}
-
-// whole reports whether the n columns that were read are all there are, and fill
-// the record.
-func (r *record) whole(n int) bool {
-	if r.end != r.size {
-		return false
-	}
-	hsize, at := varint(r.local)
-	for range n {
-		_, k := varint(r.local[at:])
-		at += k
-	}
-	return at == int(hsize)
 }
 
 // serialSize is the length of a value of a serial type, -1 if there is none.

@@ -96,7 +96,7 @@ func (t *tableTree) scan(ctx context.Context, file *pages) error {
 		if err := r.header(len(t.columns)); err != nil {
 			return err
 		}
-		if !r.whole(len(t.columns)) {
+		if !r.whole {
 			return errUnknownForm
 		}
 		for i, c := range t.columns {

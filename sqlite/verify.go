@@ -79,7 +79,7 @@ func readThrough(ctx context.Context, db *sql.DB, path string) error {
 		}
 	}
 	if err != nil {
-		return asDamaged(err) // SQLite's, of a partial index
+		return err
 	}
 	for _, t := range schema.tables {
 		if err := t.compare(); err != nil {
@@ -254,7 +254,7 @@ func (t *tableTree) sumPartial(ctx context.Context, db *sql.DB, ix *indexTree) e
 	}
 	rows, err := db.QueryContext(ctx, query+"rowid FROM "+quoteName(t.name)+" NOT INDEXED WHERE "+ix.partial)
 	if err != nil {
-		return err
+		return asDamaged(err)
 	}
 	defer rows.Close()
 	values := make([]any, len(ix.columns)+1)
@@ -273,7 +273,7 @@ func (t *tableTree) sumPartial(ctx context.Context, db *sql.DB, ix *indexTree) e
 		}
 		ix.want.add(&h)
 	}
-	return rows.Err()
+	return asDamaged(rows.Err())
 }
 
 func quoteName(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

@@ -81,6 +81,25 @@ func TestVerifySound(t *testing.T) {
 	}
 }
 
+// script runs statements on the database at path, all on one connection.
+func script(t testing.TB, path string, o Options, stmts ...string) {
+	t.Helper()
+	db, err := Open(context.Background(), path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stmt := range stmts {
+		if _, err := db.Exec(stmt); err != nil {
+			t.Fatal(stmt, err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var made = Options{Create: true, Synchronous: "off"}
+
 // ownVerdict is what our reader says, without SQLite's last word.
 func ownVerdict(t testing.TB, path string) error {
 	t.Helper()
@@ -224,17 +243,8 @@ func TestVerifyFaults(t *testing.T) {
 // each has only one check to find it.
 func TestTreeShape(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
-	db, err := Open(context.Background(), path, Options{Create: true, Synchronous: "off"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec(`CREATE TABLE a (x); INSERT INTO a VALUES (zeroblob(50)), (zeroblob(50)), (zeroblob(50));
-		CREATE TABLE b (x); INSERT INTO b VALUES (zeroblob(12000))`); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
+	script(t, path, made, `CREATE TABLE a (x); INSERT INTO a VALUES (zeroblob(50)), (zeroblob(50)), (zeroblob(50));
+		CREATE TABLE b (x); INSERT INTO b VALUES (zeroblob(12000))`)
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -288,6 +298,97 @@ func TestTreeShape(t *testing.T) {
 	}
 }
 
+// TestPartialIndexOfADamagedTable: SQLite may be the first to meet a fault, and its
+// word for it must be ours.
+func TestPartialIndexOfADamagedTable(t *testing.T) {
+	path := sample(t, 1500)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var leaves []int // of notes, the first table
+	for n := 2; n < len(good)/4096; n++ {
+		if good[n*4096] == pageLeafTable && len(leaves) < 50 {
+			leaves = append(leaves, n)
+		}
+	}
+	for _, bad := range [][]int{leaves, leaves[len(leaves)-1:]} { // met at once; met later
+		b := bytes.Clone(good)
+		for _, n := range bad {
+			clear(b[n*4096 : n*4096+100])
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := partialSum(t, path); !errors.Is(err, ErrDamaged) {
+			t.Errorf("leaves %v: %v", bad, err)
+		}
+	}
+}
+
+func partialSum(t *testing.T, path string) error {
+	t.Helper()
+	db, err := Open(t.Context(), path, Options{Immutable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	schema, err := describeSchema(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range schema.tables {
+		for _, ix := range table.indexes {
+			if ix.partial != "" {
+				return table.sumPartial(t.Context(), db, ix)
+			}
+		}
+	}
+	t.Fatal("no partial index: the test is wrong")
+	return nil
+}
+
+// TestVerifyLastWord: what our reader takes for a fault and SQLite does not is none.
+func TestVerifyLastWord(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	script(t, path, made, `CREATE TABLE a (x); CREATE TRIGGER r AFTER INSERT ON a BEGIN SELECT 1; END`,
+		`PRAGMA writable_schema = on`, `UPDATE sqlite_schema SET rootpage = 2 WHERE name = 'r'`) // a's, to our reader
+	if err := integrityCheck(t, path); err != nil {
+		t.Fatal("the test is wrong: ", err)
+	}
+	if err := ownVerdict(t, path); !errors.Is(err, errForm) {
+		t.Fatal("the test is wrong: ", err)
+	}
+	if err := Verify(context.Background(), path); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestVerifyOtherForms: of files of a form that our reader does not know in full,
+// SQLite checks the pages.
+func TestVerifyOtherForms(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	script(t, path, Options{Create: true, Synchronous: "off", Pragmas: []string{"auto_vacuum(full)"}},
+		`CREATE TABLE a (x); CREATE INDEX i ON a (x)`, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO a SELECT i FROM n`)
+	if err := Verify(context.Background(), path); err != nil {
+		t.Error(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[4096] ^= 7 // the map of the pages that point back
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := integrityCheck(t, path); err == nil {
+		t.Fatal("SQLite finds nothing: the test is wrong")
+	}
+	if err := Verify(context.Background(), path); !errors.Is(err, ErrDamaged) {
+		t.Error("the map is not looked at: ", err)
+	}
+}
+
 // TestVerifyValues: rows that break what their table declares are SQLite's to
 // judge, and get the same judgement.
 func TestVerifyValues(t *testing.T) {
@@ -302,18 +403,7 @@ func TestVerifyValues(t *testing.T) {
 		{`CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)`, `INSERT INTO t VALUES (1, 'x')`, `CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT, c TEXT DEFAULT 'added')`, true},
 	} {
 		path := filepath.Join(t.TempDir(), "x.db")
-		db, err := Open(context.Background(), path, Options{Create: true, Synchronous: "off"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, q := range []string{c.ddl, c.insert, `PRAGMA writable_schema = on`, `UPDATE sqlite_schema SET sql = ` + Quote(c.then)} {
-			if _, err := db.Exec(q); err != nil {
-				t.Fatal(q, err)
-			}
-		}
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
+		script(t, path, made, c.ddl, c.insert, `PRAGMA writable_schema = on`, `UPDATE sqlite_schema SET sql = `+Quote(c.then))
 		if err := integrityCheck(t, path); (err == nil) != c.sound {
 			t.Fatalf("%s: SQLite says %v: the test is wrong", c.then, err)
 		}
@@ -348,19 +438,8 @@ func change(t *testing.T, path, index, stmt string) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if db, err = Open(context.Background(), path, Options{Synchronous: "off"}); err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(stmt); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec(`PRAGMA writable_schema = on`); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec(`INSERT INTO sqlite_schema VALUES ('index', ?, ?, ?, ?)`, index, table, root, ddl); err != nil {
-		t.Fatal(err)
-	}
+	script(t, path, Options{Synchronous: "off"}, stmt, `PRAGMA writable_schema = on`,
+		fmt.Sprintf(`INSERT INTO sqlite_schema VALUES ('index', %s, %s, %d, %s)`, Quote(index), Quote(table), root, Quote(ddl)))
 }
 
 func TestVerifyIndexes(t *testing.T) {

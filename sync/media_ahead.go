@@ -34,12 +34,20 @@ type aheadPages struct {
 	all map[string]*aheadPage
 }
 
-// put makes room for p, unless there is too much already.
+// put makes room for p, unless there is too much already, or the user's last one is
+// still being made: there is one at work for each user.
 func (a *aheadPages) put(p *aheadPage) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.all == nil {
 		a.all = map[string]*aheadPage{}
+	}
+	if old := a.all[p.user]; old != nil {
+		select {
+		case <-old.ready:
+		default:
+			return false
+		}
 	}
 	a.remove(p.user)
 	if len(a.all) >= maxAhead {

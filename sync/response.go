@@ -128,7 +128,7 @@ func (w *responder) stream(c *call, size int64, packed bool, src func(io.Writer)
 func (w *responder) compressed(size int64, src io.Reader) error {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set(originalSizeHeader, strconv.FormatInt(size, 10))
-	_, err := io.Copy(onlyWriter{w}, src)
+	_, err := io.Copy(w, src)
 	return err
 }
 

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/sqlite"
 	ankisync "github.com/ankisyncd/ankisyncd/sync"
 )
@@ -141,6 +143,36 @@ func TestDownloadOfAnUpload(t *testing.T) {
 	c.exchange("sync/upload", unsent)
 	if _, b := c.exchange("sync/download", ask); bytes.Equal(b, unsent) {
 		t.Error("rows are handed out as unsent")
+	}
+}
+
+// TestUploadsGiveBack: however an upload ends, what was kept of it meanwhile does
+// not stay.
+func TestUploadsGiveBack(t *testing.T) {
+	g := newRig(t)
+	c := g.loggedIn(11)
+	before := collection.PackedBytes()
+	ask := func(body io.Reader) {
+		req := c.request("sync/upload", nil)
+		req.Body, req.ContentLength = io.NopCloser(body), -1
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}
+	}
+	whole := toZstd(t, fixture(t, "v18-26.09"))
+	ask(bytes.NewReader(toZstd(t, []byte("no collection"))))
+	ask(bytes.NewReader(whole[:len(whole)/2]))
+	ask(bytes.NewReader([]byte("no zstd at all")))
+	cut, w := io.Pipe()
+	go func() {
+		_, _ = w.Write(whole[:len(whole)/2])
+		w.CloseWithError(errors.New("the line is cut"))
+	}()
+	ask(cut)
+	g.srv.Close() // every handler has ended
+	if n := collection.PackedBytes() - before; n != 0 {
+		t.Errorf("%d bytes are still there", n)
 	}
 }
 
