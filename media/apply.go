@@ -30,15 +30,7 @@ func (s *Store) ApplyZip(ctx context.Context, user string, r io.ReaderAt, size i
 		return 0, usn, err
 	}
 	usn, err = s.apply(ctx, user, func(g *stager, old map[string]*row) error {
-		for _, a := range list {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := g.add(a, old[a.name]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return g.addAll(ctx, list, old, memory(r))
 	}, names(list))
 	if err != nil {
 		return 0, 0, err
@@ -110,12 +102,13 @@ func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[
 	var opened *handle
 	var d *dirs
 	var writes int64
+	var fold bool
 	old := map[string]*row{}
 	err = s.locked(ctx, e, true, func(h *handle) error {
 		if err := h.openStaging(); err != nil {
 			return err
 		}
-		opened, d, writes = h, h.dirs.hold(), h.writes
+		opened, d, writes, fold = h, h.dirs.hold(), h.writes, h.fold
 		if keepAll {
 			return nil
 		}
@@ -130,11 +123,20 @@ func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[
 		return 0, err
 	}
 	g := newStager(s, d)
+	// Another try does not know the names' rows.
+	g.inPlace = !keepAll && !fold && s.o.SyncDelay >= 0 && d.raw.usable()
 	keep := false
 	defer func() {
-		if !keep {
-			g.discard()
+		if keep {
+			g.leave()
+			return
 		}
+		_ = g.made() // before the lock: it may take a while
+		if g.note != nil {
+			e.lock <- struct{}{}
+			defer func() { <-e.lock }()
+		}
+		g.discard()
 	}()
 	if err := fill(g, old); err != nil {
 		return 0, err
@@ -155,7 +157,7 @@ func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[
 		var err error
 		// After a commit that may or may not have happened, the files must
 		// stay: opening the database again decides.
-		keep, err = h.commit(g, old)
+		keep, err = h.commit(g, old, h.writes == writes)
 		usn = h.last
 		return err
 	})
@@ -188,8 +190,12 @@ type batch struct {
 	c    *counts
 	rows map[string]*row      // by name, as the batch has left them so far
 	ops  map[string]journalOp // by name on disk, the last one wins
+	from map[string]*staged   // where their contents are
+	news []*row               // rows whose file the database is to know
 	// plain says that the media folder has no folders besides our own.
 	plain bool
+	// alone says that what was made in place is there, as far as it is up to us.
+	alone bool
 	// taken has the folded names on disk given out in this batch, on a file
 	// system that ignores case.
 	taken map[string]bool
@@ -199,13 +205,14 @@ type batch struct {
 var errNothing = errors.New("media: nothing changed")
 
 // commit decides on each staged row, in order, and commits the batch. rows is
-// what the database has of the names. keep says that the staged files belong
-// to the journal now.
-func (h *handle) commit(g *stager, rows map[string]*row) (keep bool, err error) {
+// what the database has of the names. alone says that nobody has committed
+// anything since staging began. keep says that the staged files belong to the
+// journal now.
+func (h *handle) commit(g *stager, rows map[string]*row, alone bool) (keep bool, err error) {
 	if g.repeats(rows) {
 		return false, nil // without a transaction
 	}
-	b := &batch{h: h, rows: rows, ops: make(map[string]journalOp, len(g.list)), taken: map[string]bool{}, plain: h.dirs.plain()}
+	b := &batch{h: h, rows: rows, ops: make(map[string]journalOp, len(g.list)), from: make(map[string]*staged, len(g.list)), taken: map[string]bool{}, plain: h.dirs.plain(), alone: alone}
 	err = h.tx(func(c *counts) error {
 		b.c = c
 		for i := range g.list {
@@ -213,8 +220,14 @@ func (h *handle) commit(g *stager, rows map[string]*row) (keep bool, err error) 
 				return err
 			}
 		}
+		if err := g.made(); err != nil {
+			return err
+		}
 		if c.last == h.last && len(b.ops) == 0 {
 			return errNothing
+		}
+		if err := b.noteFiles(); err != nil {
+			return err
 		}
 		return h.writeJournal(b.ops)
 	})
@@ -231,7 +244,8 @@ func (h *handle) commit(g *stager, rows map[string]*row) (keep bool, err error) 
 		taken[op.tmp] = true
 	}
 	for i := range g.list {
-		if it := &g.list[i]; taken[it.tmp] {
+		// What was made in place and overtaken is overwritten or removed there.
+		if it := &g.list[i]; taken[it.tmp] || it.tmp == inPlace {
 			it.tmp = ""
 		}
 	}
@@ -253,7 +267,7 @@ func (b *batch) apply(it *staged) error {
 		}
 		usn = cur.usn // the file is lost or damaged: put it back, nobody else need know
 	}
-	if it.tmp == "" {
+	if it.tmp == "" && !it.making {
 		return errRestage
 	}
 	if usn > b.c.last {
@@ -267,16 +281,38 @@ func (b *batch) apply(it *staged) error {
 		}
 	}
 	disk := b.place(it.name, cur)
-	stored := disk
-	if disk == it.name {
-		stored = ""
+	r := &row{name: it.name, usn: usn, sum: it.sum, disk: disk, known: true, size: it.size, crc: it.crc}
+	b.rows[it.name], b.ops[disk], b.from[disk] = r, journalOp{disk: disk, fname: it.name, usn: usn}, it
+	b.news = append(b.news, r)
+	return nil
+}
+
+// noteFiles says in the operations where the new contents are, and in the
+// database what else is known of them. By now they have been made.
+func (b *batch) noteFiles() error {
+	for disk, op := range b.ops {
+		if it := b.from[disk]; it != nil {
+			if it.tmp == inPlace && (disk != it.name || !b.alone && !b.h.dirs.raw.is(disk, stamp{ino: it.ino})) {
+				return errRestage // somebody else has put another file there
+			}
+			op.tmp = it.tmp
+			b.ops[disk] = op
+		}
 	}
-	if _, err := b.h.conn.Run(`INSERT OR REPLACE INTO ankisyncd_file (fname, usn, size, mtime, crc, disk) VALUES (?, ?, ?, ?, ?, nullif(?, ''))`,
-		it.name, usn, it.size, it.mtime, int64(it.crc), stored); err != nil {
-		return err
+	for _, r := range b.news {
+		it := b.from[r.disk]
+		if it == nil || b.ops[r.disk].usn != r.usn {
+			continue // overtaken by a later row
+		}
+		stored := r.disk
+		if r.disk == r.name {
+			stored = ""
+		}
+		if _, err := b.h.conn.Run(`INSERT OR REPLACE INTO ankisyncd_file (fname, usn, size, mtime, crc, disk) VALUES (?, ?, ?, ?, ?, nullif(?, ''))`,
+			r.name, r.usn, r.size, it.mtime, int64(r.crc), stored); err != nil {
+			return err
+		}
 	}
-	b.rows[it.name] = &row{name: it.name, usn: usn, sum: it.sum, disk: disk, known: true, size: it.size, mtime: it.mtime, crc: it.crc}
-	b.ops[disk] = journalOp{disk: disk, fname: it.name, usn: usn, tmp: it.tmp}
 	return nil
 }
 
@@ -287,6 +323,7 @@ func (b *batch) delete(cur *row) error {
 	b.c.last++
 	b.c.files--
 	b.ops[cur.disk] = journalOp{disk: cur.disk, fname: cur.name, usn: b.c.last}
+	delete(b.from, cur.disk)
 	b.rows[cur.name] = &row{name: cur.name, usn: b.c.last, disk: cur.name}
 	return deleteRow(context.Background(), b.h.conn, cur.name, b.c.last)
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 )
 
@@ -20,6 +21,16 @@ type dirs struct {
 	portable bool
 	refs     atomic.Int32
 	gone     atomic.Bool // somebody has removed the folder for incoming files
+
+	mu    sync.Mutex
+	notes []*note // that nobody uses
+}
+
+// stamp is what is known of a file that has just been made.
+type stamp struct {
+	made  bool  // there is a file, perhaps with a part of its content
+	mtime int64 // ns
+	ino   uint64
 }
 
 // openDirs opens the media folder. portable says to do without shortcuts.
@@ -74,6 +85,7 @@ func (d *dirs) release() error {
 		return nil
 	}
 	d.raw.close()
+	d.dropNotes()
 	var err error
 	if d.staging != nil {
 		err = d.staging.Close()
@@ -85,7 +97,8 @@ func (d *dirs) release() error {
 // change (ns).
 func (d *dirs) create(tmp string, content []byte) (mtime int64, err error) {
 	if d.raw.usable(tmp) {
-		return d.raw.create(tmp, content)
+		made, err := d.raw.create(tmp, content)
+		return made.mtime, err
 	}
 	f, err := d.staging.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {

@@ -62,14 +62,26 @@ func pathError(op, name string, err error) error {
 	return &fs.PathError{Op: op, Path: name, Err: err}
 }
 
-func (r *rawDirs) create(tmp string, content []byte) (mtime int64, err error) {
+// create makes a new file with the given content in the folder for incoming
+// files.
+func (r *rawDirs) create(tmp string, content []byte) (stamp, error) {
+	return create(r.staging, tmp, content)
+}
+
+// createInPlace makes a new file in the media folder itself. If a part of it was
+// written, the stamp says so.
+func (r *rawDirs) createInPlace(name string, content []byte) (stamp, error) {
+	return create(r.root, name, content)
+}
+
+func create(dir *os.File, name string, content []byte) (made stamp, err error) {
 	var fd int
 	err = again(func() (err error) {
-		fd, err = unix.Openat(int(r.staging.Fd()), tmp, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o666)
+		fd, err = unix.Openat(int(dir.Fd()), name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o666)
 		return err
 	})
 	if err != nil {
-		return 0, pathError("create", tmp, err)
+		return stamp{}, pathError("create", name, err)
 	}
 	for len(content) > 0 && err == nil {
 		err = again(func() error {
@@ -79,15 +91,24 @@ func (r *rawDirs) create(tmp string, content []byte) (mtime int64, err error) {
 		})
 	}
 	var st unix.Stat_t
+	serr := again(func() error { return unix.Fstat(fd, &st) })
 	if err == nil {
-		err = again(func() error { return unix.Fstat(fd, &st) })
+		err = serr
 	}
 	// A close that fails has closed all the same (close(2)), and may report
 	// what the disk said of the content.
 	if cerr := unix.Close(fd); err == nil && cerr != unix.EINTR { //nolint:errorlint // errno itself
 		err = cerr
 	}
-	return unix.TimespecToNsec(st.Mtim), pathError("write", tmp, err)
+	return stamp{made: true, mtime: unix.TimespecToNsec(st.Mtim), ino: st.Ino}, pathError("write", name, err)
+}
+
+// is reports whether the file that createInPlace made is still there under its
+// name.
+func (r *rawDirs) is(name string, made stamp) bool {
+	var st unix.Stat_t
+	err := again(func() error { return unix.Fstatat(int(r.root.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Ino == made.ino
 }
 
 func (r *rawDirs) place(tmp, disk string) error {

@@ -216,6 +216,7 @@ func (h *handle) close() error {
 		}
 	}
 	if h.root != nil && !h.pending {
+		h.dirs.dropNotes()
 		_ = h.root.Remove(stagingDir) // fails if something is in it
 	}
 	return errors.Join(err, h.abandon())

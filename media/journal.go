@@ -10,13 +10,15 @@ import (
 )
 
 // The journal. A transaction that changes files does not touch them: the new
-// contents lie in the staging folder, synced, and the transaction notes "rename
-// this into place" or "remove that". After the commit this is done, and the
-// notes are dropped by the next transaction (dropping them at once would cost
-// an SD card another write for nothing: doing them again changes nothing).
+// contents lie in the staging folder and the transaction notes "rename this into
+// place" or "remove that". After the commit this is done, and the notes are
+// dropped by the next transaction (dropping them at once would cost an SD card
+// another write for nothing: doing them again changes nothing). What has a name
+// that is new may be in its place already (inplace.go); the note then says only
+// that it was written.
 //
-// Killed before the commit: the database and the files are as before, and
-// opening removes what lies in the staging folder. Killed after it: opening
+// Killed before the commit: the database and its files are as before, and
+// opening removes what lies in the staging folder or was made in place. Killed after it: opening
 // does what the journal says. A file is replaced by rename, so a reader has the
 // old content or the new one, never a part.
 //
@@ -45,7 +47,7 @@ type journalOp struct {
 	disk  string // name on disk
 	fname string
 	usn   int64
-	tmp   string // in the staging folder; "" removes the file
+	tmp   string // in the staging folder, or inPlace; "" removes the file
 }
 
 // journalRows are the ops of all transactions, as columns. A row of the table
@@ -122,7 +124,9 @@ func (h *handle) performOne(op journalOp) error {
 			err = h.root.Remove(op.disk)
 		}
 	} else {
-		if err = h.s.at("rename"); err == nil {
+		if op.tmp == inPlace {
+			err = h.s.at("in place")
+		} else if err = h.s.at("rename"); err == nil {
 			err = h.dirs.place(op.tmp, op.disk)
 		}
 		h.unsynced[op.disk] = true
@@ -166,8 +170,9 @@ func (h *handle) settle(ctx context.Context) error {
 	return h.perform(ops)
 }
 
-// cleanStaging removes incoming files that no transaction has taken over. The
-// journal has been replayed, so none of them is wanted.
+// cleanStaging removes incoming files that no transaction has taken over, in
+// the folder for them and in place. The journal has been replayed, so none of
+// them is wanted.
 func (h *handle) cleanStaging() error {
 	if h.root == nil || h.pending {
 		return nil
@@ -185,6 +190,9 @@ func (h *handle) cleanStaging() error {
 		return err
 	}
 	for _, n := range names {
+		if err := h.removeNoted(n); err != nil {
+			return err
+		}
 		if err := h.root.RemoveAll(stagingDir + "/" + n); err != nil {
 			return err
 		}

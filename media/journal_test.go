@@ -1,9 +1,13 @@
 package media_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ankisyncd/ankisyncd/media"
 )
@@ -53,6 +57,55 @@ func TestOldJournal(t *testing.T) {
 	}
 	if got := query(t, db, `SELECT version FROM ankisyncd_meta`); got != "2" {
 		t.Errorf("version %s", got)
+	}
+}
+
+// TestNotes opens a folder in which a batch was interrupted that made files in
+// place: those without a row go, unless they were put there by hand.
+func TestNotes(t *testing.T) {
+	s, root := newStore(t, media.Options{})
+	folder := filepath.Join(root, user, "collection.media")
+	mustApply(t, s, entry{"known", "known"}, entry{"deleted", "x"}, entry{"deleted", ""})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	staging := filepath.Join(folder, media.StagingDir)
+	if err := os.Mkdir(staging, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	write := func(path, content string, when time.Time) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(path, []byte(content), 0o600), os.Chtimes(path, when, when)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(filepath.Join(staging, "note-1"), `["known", "deleted", "new", "half", "older", "later", "never", "../collection.anki2", "folder", "known"]`+"\nleft of a longer one", now)
+	write(filepath.Join(staging, "note-2"), `["other", "cut of`, now)
+	write(filepath.Join(staging, "note-3"), "[]\n", now)
+	write(filepath.Join(root, user, "collection.anki2"), "precious", now)
+	for _, n := range []string{"known", "deleted", "new", "half", "other"} {
+		write(filepath.Join(folder, n), n, now.Add(time.Second))
+	}
+	write(filepath.Join(folder, "older"), "by hand", now.Add(-time.Hour))
+	write(filepath.Join(folder, "later"), "by hand", now.Add(2*time.Hour))
+	if err := os.Mkdir(filepath.Join(folder, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	again := media.Open(root, media.Options{})
+	defer again.Close()
+	if got := alive(rows(t, again, user)); len(got) != 1 || got["known"] != sha("known") {
+		t.Error(got)
+	}
+	want := map[string]string{"known": "known", "older": "by hand", "later": "by hand", "other": "other"}
+	if d := cmp.Diff(want, files(t, folder)); d != "" {
+		t.Error(d)
+	}
+	if _, err := os.Stat(filepath.Join(root, user, "collection.anki2")); err != nil {
+		t.Error(err)
+	}
+	if left, _ := os.ReadDir(staging); len(left) > 0 {
+		t.Error(left)
 	}
 }
 

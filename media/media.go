@@ -10,7 +10,8 @@
 // A zip of changes is one transaction. The transaction records which incoming
 // files have to be renamed into place and which have to be removed; they are
 // renamed and removed after the commit, and opening the database finishes what
-// a crash interrupted (journal.go).
+// a crash interrupted (journal.go). Files with new names are made in place, and
+// opening removes those that came to nothing (inplace.go).
 //
 // The package follows docs/protocol.md §7 and docs/compat.md §3. It may import
 // sqlite and filestate and nothing else of ours. It never learns about HTTP, sessions,

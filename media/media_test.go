@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -548,6 +549,108 @@ func TestAnotherMeanwhile(t *testing.T) {
 	agree(t, s, filepath.Join(root, user, "collection.media"))
 	if ok, err := s.Sanity(ctx, user, 2); !ok || err != nil {
 		t.Error("the count of files is wrong", err)
+	}
+}
+
+// TestInPlace has things in the way of files with new names, before and while
+// they are made.
+func TestInPlace(t *testing.T) {
+	list := []entry{{"a", "ours a"}, {"b", "ours b"}, {"c", "ours c"}, {"d", "ours d"}, {"e", "ours e"}, {"e", "ours, again"}, {"f", "ours f"}, {"f", ""}}
+	want := map[string]string{"a": "ours a", "b": "ours b", "c": "ours c", "d": "ours d", "e": "ours, again"}
+	for _, c := range []struct {
+		name, step string
+		f          func(s *media.Store, folder string) error
+		usn        int32
+	}{
+		{name: "nothing", usn: 8},
+		{"a file without a row", "mkdir", func(_ *media.Store, folder string) error {
+			return errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, "b"), []byte("put there by hand, and longer"), 0o600))
+		}, 8},
+		{"a link that leads out", "mkdir", func(_ *media.Store, folder string) error {
+			return errors.Join(os.Mkdir(folder, 0o700), os.Symlink("../outside", filepath.Join(folder, "b")))
+		}, 8},
+		{"another device", "staged", func(s *media.Store, _ string) error {
+			mustApply(t, s, entry{"a", "theirs a"}, entry{"b", "ours b"}, entry{"c", "theirs c"}, entry{"c", ""}, entry{"e", "theirs e"}, entry{"f", "theirs f"})
+			return nil
+		}, 6 + 7},
+		{"another device first", "noted", func(s *media.Store, _ string) error {
+			mustApply(t, s, entry{"a", "theirs a"}, entry{"b", "ours b"}, entry{"c", "theirs c"}, entry{"c", ""}, entry{"e", "theirs e"}, entry{"f", "theirs f"})
+			return nil
+		}, 6 + 7},
+		{"another device fails", "staged", func(s *media.Store, _ string) error {
+			raw := makeZip(t, zip.Store, entry{"a", "theirs a"}, entry{"b", "theirs b"}, entry{"x", "theirs x"}, entry{"y", "theirs y"}, entry{"z", "no"})
+			copy(raw[bytes.Index(raw, []byte("no")):], "NO") // its checksum is wrong
+			if _, _, err := apply(s, raw); !errors.Is(err, media.ErrBadRequest) {
+				t.Error(err)
+			}
+			return nil
+		}, 8},
+		{"the database is closed", "staged", func(s *media.Store, _ string) error { return s.Evict(user) }, 8},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, root := newStore(t, media.Options{})
+			folder := filepath.Join(root, user, "collection.media")
+			var once atomic.Bool
+			var steps sync.Map
+			s.SetHook(func(step string) error {
+				steps.Store(step, true)
+				if step == c.step && once.CompareAndSwap(false, true) {
+					return c.f(s, folder)
+				}
+				return nil
+			})
+			usn := mustApply(t, s, list...)
+			if usn != c.usn {
+				t.Errorf("usn %d, want %d", usn, c.usn)
+			}
+			if _, ok := steps.Load("noted"); !ok && runtime.GOOS == "linux" {
+				t.Error("nothing was made in place")
+			}
+			if c.step != "" && !once.Load() {
+				t.Error("no step", c.step)
+			}
+			agree(t, s, folder)
+			if d := cmp.Diff(want, files(t, folder)); d != "" {
+				t.Error(d)
+			}
+			if _, err := os.Lstat(filepath.Join(folder, "..", "outside")); err == nil {
+				t.Error("a file outside was written")
+			}
+		})
+	}
+}
+
+// TestInPlaceFails has a zip fail after another device has put its own files
+// where those of the zip were made.
+func TestInPlaceFails(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("nothing is made in place here")
+	}
+	s, root := newStore(t, media.Options{})
+	boom := errors.New("boom")
+	var once, theirs atomic.Bool
+	stored := make(chan struct{})
+	s.SetHook(func(step string) error {
+		switch {
+		case theirs.Load():
+		case step == "close" && once.CompareAndSwap(false, true):
+			theirs.Store(true)
+			mustApply(t, s, entry{"a", "theirs"}, entry{"b", "theirs"}, entry{"c", "theirs"}, entry{"d", "theirs"}, entry{"d", ""})
+			theirs.Store(false)
+			close(stored)
+			return boom
+		case step == "staged": // not before they are stored
+			<-stored
+		}
+		return nil
+	})
+	if _, _, err := apply(s, makeZip(t, zip.Store, entry{"a", "ours"}, entry{"b", "ours"}, entry{"c", "ours"}, entry{"d", "ours"})); !errors.Is(err, boom) {
+		t.Error(err)
+	}
+	folder := filepath.Join(root, user, "collection.media")
+	agree(t, s, folder)
+	if d := cmp.Diff(map[string]string{"a": "theirs", "b": "theirs", "c": "theirs"}, files(t, folder)); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -1,6 +1,8 @@
 package media
 
 import (
+	"archive/zip"
+	"context"
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // the protocol's checksum, no secret
 	"encoding/hex"
@@ -14,8 +16,11 @@ import (
 	"sync"
 )
 
-// buffers are for copying files; 64 KiB each.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
+// smallFile is the size up to which a file is taken whole, in bytes: most are.
+const smallFile = 64 << 10
+
+// buffers are for copying files.
+var buffers = sync.Pool{New: func() any { b := make([]byte, smallFile); return &b }}
 
 // row is what the database knows of a name.
 type row struct {
@@ -41,8 +46,11 @@ type staged struct {
 	name string
 	del  bool
 	digest
-	tmp string   // name in the staging folder; "" if the content was not kept
+	tmp string   // name in the staging folder, or inPlace; "" if the content was not kept, or is making
 	f   *os.File // open until it is synced
+	ino uint64   // of a file made in place
+	// making says that the maker is at it: tmp, mtime and ino follow.
+	making bool
 }
 
 // stager writes the contents of a batch to the staging folder.
@@ -52,6 +60,10 @@ type stager struct {
 	id      string
 	list    []staged
 	keepAll bool // do not drop what seems to be stored already
+	files   int  // staged so far
+	inPlace bool // new names may be made where they belong
+	maker   *maker
+	note    *note // of the names made there, nil until there are any
 }
 
 func newStager(s *Store, d *dirs) *stager {
@@ -68,11 +80,47 @@ func (g *stager) repeats(rows map[string]*row) bool {
 		it := &g.list[i]
 		r := rows[it.name]
 		alive := r != nil && r.sum != ""
-		if it.del == alive || alive && (r.sum != it.sum || it.tmp != "") {
+		if it.del == alive || alive && (r.sum != it.sum || it.tmp != "" || it.making) {
 			return false
 		}
 	}
 	return true
+}
+
+// addAll stages the additions of a zip. zipped is the zip, nil if it is not in
+// memory.
+func (g *stager) addAll(ctx context.Context, list []addition, old map[string]*row, zipped []byte) error {
+	g.maker = g.newMaker(list, old, zipped)
+	if err := g.maker.start(); err != nil {
+		return err
+	}
+	todo := g.maker.todo
+	for i, a := range list {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var err error
+		if len(todo) > 0 && todo[0].item == i {
+			err = g.addMaking(a, todo[0].content)
+			todo = todo[1:]
+		} else {
+			err = g.add(a, old[a.name])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addMaking is add for a file that is being made.
+func (g *stager) addMaking(a addition, content []byte) error {
+	if crc32.ChecksumIEEE(content) != a.member.CRC32 {
+		return fmt.Errorf("%w: member %.20q: %v", ErrBadRequest, a.member.Name, zip.ErrChecksum)
+	}
+	sum := sha1.Sum(content) //nolint:gosec // the protocol's checksum
+	g.list = append(g.list, staged{name: a.name, digest: digest{size: int64(len(content)), crc: a.member.CRC32, sum: hex.EncodeToString(sum[:])}, making: true})
+	return nil
 }
 
 // add stages one addition of a zip. old is what the database said of the name
@@ -86,7 +134,7 @@ func (g *stager) add(a addition, old *row) error {
 	buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
 	defer buffers.Put(buf)
 	size := int64(a.member.UncompressedSize64) //nolint:gosec // checked against the limit
-	if size <= int64(len(*buf)) && g.s.o.SyncDelay >= 0 {
+	if size <= smallFile && g.s.o.SyncDelay >= 0 {
 		return g.addSmall(a, old, (*buf)[:size])
 	}
 	if old != nil && old.sum != "" && old.known && old.size == size && old.crc == a.member.CRC32 && g.dirs.intact(old.disk, size) {
@@ -113,21 +161,27 @@ func (g *stager) addSmall(a addition, old *row, buf []byte) error {
 		g.list = append(g.list, it)
 		return nil
 	}
+	g.list = append(g.list, it)
+	return g.createSmall(&g.list[len(g.list)-1], buf)
+}
+
+// createSmall stages the content of a row of the list.
+func (g *stager) createSmall(it *staged, content []byte) (err error) {
 	if err := errors.Join(g.s.at("create"), g.s.at("write")); err != nil {
 		return err
 	}
-	it.tmp = g.tmp()
-	mtime, err := g.dirs.create(it.tmp, buf)
-	it.mtime = mtime
-	g.list = append(g.list, it) // also what is half written: discard removes it
-	if err != nil {
+	it.tmp = g.tmp() // also if it is half written: discard removes it
+	if it.mtime, err = g.dirs.create(it.tmp, content); err != nil {
 		return g.stageError(err)
 	}
 	return g.s.at("close")
 }
 
 // tmp names the next staged file.
-func (g *stager) tmp() string { return g.id + "-" + strconv.Itoa(len(g.list)) }
+func (g *stager) tmp() string {
+	g.files++
+	return g.id + "-" + strconv.Itoa(g.files)
+}
 
 // stageError says that staging failed. If the folder has been removed by hand,
 // the next try makes it anew.
@@ -175,7 +229,7 @@ func (g *stager) flush(old map[string]*row) error {
 	var keep []*staged
 	for i := range g.list {
 		it := &g.list[i]
-		if it.tmp == "" {
+		if it.tmp == "" || it.making {
 			continue
 		}
 		if r := old[it.name]; !g.keepAll && r != nil && r.sum == it.sum && g.dirs.intact(r.disk, it.size) {
@@ -218,16 +272,29 @@ func (g *stager) drop(it *staged) {
 	if it.f != nil {
 		_ = it.f.Close()
 	}
-	if it.tmp != "" {
+	switch it.tmp {
+	case "":
+	case inPlace:
+		if g.dirs.raw.is(it.name, stamp{ino: it.ino}) {
+			_ = g.dirs.root.Remove(it.name)
+		}
+	default:
 		_ = g.dirs.staging.Remove(it.tmp)
 	}
 	it.f, it.tmp = nil, ""
 }
 
-// discard removes what is still in the staging folder of this batch.
+// discard removes what is still there of this batch and has not become
+// anything. The caller holds the user's lock if something was made in place:
+// nobody else puts another file under its name meanwhile.
 func (g *stager) discard() {
+	_ = g.made() // whatever has come of it
 	for i := range g.list {
 		g.drop(&g.list[i])
+	}
+	if g.note != nil {
+		g.dirs.giveBack(g.note)
+		g.note = nil
 	}
 }
 

@@ -134,6 +134,27 @@ func readWhole(f *zip.File, buf []byte) error {
 	return nil
 }
 
+// memory is what is read from r, if all of it is in memory.
+func memory(r io.ReaderAt) []byte {
+	if m, ok := r.(interface{ Bytes() []byte }); ok {
+		return m.Bytes()
+	}
+	return nil
+}
+
+// plainContent is the content of a member that is not compressed, in the zip
+// itself.
+func plainContent(f *zip.File, zipped []byte) ([]byte, bool) {
+	if f.Method != zip.Store || f.CompressedSize64 != f.UncompressedSize64 {
+		return nil, false
+	}
+	from, err := f.DataOffset()
+	if size := uint64(len(zipped)); err != nil || from < 0 || uint64(from) > size || f.UncompressedSize64 > size-uint64(from) {
+		return nil, false
+	}
+	return zipped[from:][:f.UncompressedSize64], true
+}
+
 // copyMember unpacks a member into w. It reads no more than the size that the
 // zip declares; the zip reader checks the CRC at the end.
 func copyMember(w io.Writer, f *zip.File, buf []byte) error {

@@ -34,6 +34,15 @@ const zipInMemory = 4 << 20
 // zipBuffers are kept between uploads: clients send one zip after another.
 var zipBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
+// zipBytes is a zip in memory, which media.ApplyZip need not copy.
+type zipBytes struct {
+	*bytes.Reader
+	mem *bytes.Buffer
+}
+
+// Bytes is the zip.
+func (z zipBytes) Bytes() []byte { return z.mem.Bytes() }
+
 // randomAccess makes the payload readable at any place, as a zip must be.
 func (c *call) randomAccess(limit int64) (r io.ReaderAt, size int64, done func(), err error) {
 	nothing := func() {}
@@ -48,7 +57,7 @@ func (c *call) randomAccess(limit int64) (r io.ReaderAt, size int64, done func()
 		return nil, 0, nothing, err
 	}
 	if n < zipInMemory {
-		return bytes.NewReader(mem.Bytes()), n, release, nil
+		return zipBytes{bytes.NewReader(mem.Bytes()), mem}, n, release, nil
 	}
 	defer release()
 	f, err := os.CreateTemp(c.s.o.TempDir, ".ankisyncd-spool-*")
