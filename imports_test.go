@@ -26,7 +26,7 @@ var rooms = map[string][]string{
 	},
 
 	// front rooms: HTTP, no SQL; peers that never import one another
-	"sync": {"auth", "collection", "media", "github.com/klauspost/compress", "net/http"},
+	"sync": {"auth", "collection", "media", "offheap", "github.com/klauspost/compress", "net/http"},
 	"api": {
 		"auth", "collection", "media", "rendering", "scheduling", "schema", "search",
 		"github.com/klauspost/compress", "google.golang.org/protobuf", "net/http",
@@ -36,7 +36,7 @@ var rooms = map[string][]string{
 	"shortcut": {"net/http"},
 
 	// stores: files and SQL, no HTTP; peers that never import one another
-	"collection": {"filestate", "rendering", "scheduling", "schema", "search", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
+	"collection": {"filestate", "offheap", "rendering", "scheduling", "schema", "search", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
 	"media":      {"filestate", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
 	"auth":       {"sqlite", "database/sql", "golang.org/x/crypto", "golang.org/x/sys"},
 	"search":     {"schema", "sqlite", "database/sql", "golang.org/x/text"},
@@ -50,6 +50,7 @@ var rooms = map[string][]string{
 	"sqlite":    {"database/sql", "golang.org/x/text", "modernc.org/libc", "modernc.org/sqlite"},
 	"config":    {"gopkg.in/ini.v1"},
 	"filestate": {"golang.org/x/sys"},
+	"offheap":   {"golang.org/x/sys"},
 }
 
 // restricted are the packages of the standard library that only some rooms may

@@ -10,12 +10,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ankisyncd/ankisyncd/offheap"
 )
 
 // packedAs is what an upload was unpacked from.
-func packedAs(t testing.TB, parts ...string) func() *Packed {
-	return func() *Packed {
-		p := NewPacked()
+func packedAs(t testing.TB, parts ...string) func() *offheap.Bytes {
+	return func() *offheap.Bytes {
+		p := offheap.New()
 		for _, b := range parts {
 			if err := p.Append([]byte(b)); err != nil {
 				t.Fatal(err)
@@ -49,12 +51,12 @@ func (r *rig) packedDownload(user string, o DownloadOptions) string {
 }
 
 // uploadPacked uploads b, and releases what it was unpacked from.
-func (r *rig) uploadPacked(user string, b []byte, packed func() *Packed) {
+func (r *rig) uploadPacked(user string, b []byte, packed func() *offheap.Bytes) {
 	r.t.Helper()
-	var p *Packed
+	var p *offheap.Bytes
 	wanted := packed
 	if packed != nil {
-		wanted = func() *Packed {
+		wanted = func() *offheap.Bytes {
 			p = packed()
 			return p
 		}
@@ -154,50 +156,35 @@ func TestPackedCopiesAreBounded(t *testing.T) {
 	}
 }
 
-// TestPackedIsTooMuch: clients that send all at once get no more than is set aside,
-// and what does not fit is stored all the same.
+// TestPackedIsTooMuch: what is larger than all that is kept together is stored all
+// the same.
 func TestPackedIsTooMuch(t *testing.T) {
-	before := packedBytes.Load()
-	var all []*Packed
-	piece := make([]byte, packedPiece)
-	var err error
-	for len(all) < 1000 && err == nil {
-		p := NewPacked()
-		all = append(all, p)
-		err = p.Append(piece)
-	}
-	if n := packedBytes.Load(); !errors.Is(err, errPackedFull) || n != maxPackedBytes {
-		t.Errorf("%d pieces, %d bytes, %v", len(all), n, err)
-	}
-	for _, p := range all {
-		p.Release()
-	}
-	if n := packedBytes.Load(); n != before {
-		t.Errorf("%d bytes stay mapped", n-before)
-	}
 	r := newRig(t, Options{})
-	big := NewPacked()
+	big := offheap.New()
 	r.must(big.Append(make([]byte, MaxPacked+1)))
-	r.uploadPacked(testUser, read(t, smallUpload(t)), func() *Packed { return big })
+	r.uploadPacked(testUser, read(t, smallUpload(t)), func() *offheap.Bytes { return big })
 	if r.packedDownload(testUser, DownloadOptions{}) != "" {
 		t.Error("too much is kept")
 	}
 }
 
+// packedPiece is the unit in which offheap takes memory.
+const packedPiece = 256 << 10
+
 // TestPackedIsGivenBack: nothing is mapped in the end, and nothing that somebody
 // reads is given back before.
 func TestPackedIsGivenBack(t *testing.T) {
-	before := packedBytes.Load()
+	before := offheap.InUse()
 	r := newRig(t, Options{})
 	b := read(t, smallUpload(t))
 	want := strings.Repeat("0123456789", packedPiece/4)
 	upload := func(user string) {
 		t.Helper()
-		p := NewPacked()
+		p := offheap.New()
 		for from := 0; from < len(want); from += 1000 {
 			r.must(p.Append([]byte(want[from:min(from+1000, len(want))])))
 		}
-		r.uploadPacked(user, b, func() *Packed { return p })
+		r.uploadPacked(user, b, func() *offheap.Bytes { return p })
 	}
 	upload("a")
 	d, err := r.s.Download(context.Background(), "a", DownloadOptions{Packed: true})
@@ -211,7 +198,7 @@ func TestPackedIsGivenBack(t *testing.T) {
 	if got := string(half) + rest.String(); err != nil || got != want {
 		t.Errorf("%d of %d bytes, %v", len(got), len(want), err)
 	}
-	if n := packedBytes.Load() - before; n != 6*packedPiece {
+	if n := offheap.InUse() - before; n != 6*packedPiece {
 		t.Errorf("%d bytes are mapped", n)
 	}
 	r.must(d.Close())
@@ -219,14 +206,14 @@ func TestPackedIsGivenBack(t *testing.T) {
 	if _, err := d.Read(half); !errors.Is(err, fs.ErrClosed) {
 		t.Error("read after its end: ", err)
 	}
-	if n := packedBytes.Load() - before; n != 3*packedPiece {
+	if n := offheap.InUse() - before; n != 3*packedPiece {
 		t.Errorf("%d bytes are mapped", n)
 	}
 	upload("b")
 	r.s.packed.forgetAll() // as time does
 	upload("c")
 	r.must(r.s.Close())
-	if n := packedBytes.Load() - before; n != 0 {
+	if n := offheap.InUse() - before; n != 0 {
 		t.Errorf("%d bytes stay mapped", n)
 	}
 }

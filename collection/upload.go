@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ankisyncd/ankisyncd/offheap"
 	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
@@ -36,7 +37,7 @@ func (s *Store) Upload(ctx context.Context, name string, r io.Reader) error {
 // unpacked from, once r has ended, or nil; the caller goes on holding it. If the
 // file is stored as it came, that is kept for a while, and a Download which can
 // take it gets it.
-func (s *Store) UploadPacked(ctx context.Context, name string, r io.Reader, packed func() *Packed) error {
+func (s *Store) UploadPacked(ctx context.Context, name string, r io.Reader, packed func() *offheap.Bytes) error {
 	u, err := s.user(name)
 	if err != nil {
 		return err

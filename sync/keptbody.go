@@ -8,17 +8,18 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/offheap"
 )
 
 // keptBody passes a body on and keeps a copy of it, unless it is larger than
 // collection.MaxPacked. Close it.
 type keptBody struct {
 	r     io.Reader
-	body  *collection.Packed // nil if there is too much of it
+	body  *offheap.Bytes // nil if there is too much of it
 	ended bool
 }
 
-func newKeptBody(r io.Reader) *keptBody { return &keptBody{r: r, body: collection.NewPacked()} }
+func newKeptBody(r io.Reader) *keptBody { return &keptBody{r: r, body: offheap.New()} }
 
 // Read implements io.Reader.
 func (k *keptBody) Read(p []byte) (int, error) {
@@ -39,7 +40,7 @@ func (k *keptBody) close() {
 
 // packed is the whole body if it is a single zstd frame, which is what a client
 // expects of an answer; else nil.
-func (k *keptBody) packed() *collection.Packed {
+func (k *keptBody) packed() *offheap.Bytes {
 	if !k.ended || k.body == nil || !oneFrame(k.body, k.body.Len()) {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/offheap"
 )
 
 func zstdFrame(t testing.TB, b []byte, o ...zstd.EOption) []byte {
@@ -34,7 +35,7 @@ func kept(t testing.TB, b []byte, step int) *keptBody {
 	return k
 }
 
-func content(t testing.TB, p *collection.Packed) []byte {
+func content(t testing.TB, p *offheap.Bytes) []byte {
 	t.Helper()
 	if p == nil {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/offheap"
 )
 
 // Answers to an upload other than "OK" are shown to the user as they are
@@ -35,7 +36,7 @@ func (s *Server) upload(w *responder, c *call) error {
 				done <- errPanic
 			}
 		}()
-		var packed func() *collection.Packed
+		var packed func() *offheap.Bytes
 		if c.kept != nil {
 			packed = c.kept.packed
 		}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/offheap"
 	"github.com/ankisyncd/ankisyncd/sqlite"
 	ankisync "github.com/ankisyncd/ankisyncd/sync"
 )
@@ -151,7 +151,7 @@ func TestDownloadOfAnUpload(t *testing.T) {
 func TestUploadsGiveBack(t *testing.T) {
 	g := newRig(t)
 	c := g.loggedIn(11)
-	before := collection.PackedBytes()
+	before := offheap.InUse()
 	ask := func(body io.Reader) {
 		req := c.request("sync/upload", nil)
 		req.Body, req.ContentLength = io.NopCloser(body), -1
@@ -171,7 +171,7 @@ func TestUploadsGiveBack(t *testing.T) {
 	}()
 	ask(cut)
 	g.srv.Close() // every handler has ended
-	if n := collection.PackedBytes() - before; n != 0 {
+	if n := offheap.InUse() - before; n != 0 {
 		t.Errorf("%d bytes are still there", n)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package collection
+package offheap
 
 func mapPiece(n int) ([]byte, error) { return make([]byte, n), nil }
 

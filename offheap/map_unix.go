@@ -1,6 +1,6 @@
-//go:build unix
+//go:build unix && !linux
 
-package collection
+package offheap
 
 import "golang.org/x/sys/unix"
 
