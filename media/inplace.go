@@ -131,9 +131,9 @@ type making struct {
 
 // newMaker chooses what can be made in place: additions of a zip in memory that
 // are small, not compressed, and the first of their name.
-func (g *stager) newMaker(list []addition, old map[string]*row, zipped []byte) *maker {
+func (g *stager) newMaker(list []addition, old map[string]*row) *maker {
 	m := &maker{g: g, done: make(chan struct{})}
-	if !g.inPlace || zipped == nil {
+	if !g.inPlace || g.zipped == nil {
 		return m
 	}
 	seen := make(map[string]bool, len(list))
@@ -145,7 +145,7 @@ func (g *stager) newMaker(list []addition, old map[string]*row, zipped []byte) *
 		if r := old[a.name]; a.member == nil || r != nil && r.sum != "" || !storable(a.name) {
 			continue
 		}
-		if content, ok := plainContent(a.member, zipped); ok && len(content) <= smallFile {
+		if content, ok := plainContent(a.member, g.zipped); ok && len(content) <= smallFile {
 			m.todo = append(m.todo, making{name: a.name, content: content, item: i})
 		}
 	}

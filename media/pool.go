@@ -25,6 +25,8 @@ type Store struct {
 	// boot tells this run of the machine from others; see bootID.
 	boot string
 
+	sums *sums
+
 	// hook is called at each step that touches the disk; tests make it fail
 	// or kill the process there.
 	hook func(step string) error
@@ -67,7 +69,7 @@ func (c *cache) valid(dir string) bool {
 }
 
 func newStore(root string, o Options) *Store {
-	return &Store{root: root, o: o, users: map[string]*entry{}, open: list.New(), boot: bootID()}
+	return &Store{root: root, o: o, users: map[string]*entry{}, open: list.New(), boot: bootID(), sums: newSums()}
 }
 
 // at marks a step that touches the disk.

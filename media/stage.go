@@ -1,7 +1,6 @@
 package media
 
 import (
-	"archive/zip"
 	"context"
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // the protocol's checksum, no secret
@@ -59,9 +58,10 @@ type stager struct {
 	dirs    *dirs
 	id      string
 	list    []staged
-	keepAll bool // do not drop what seems to be stored already
-	files   int  // staged so far
-	inPlace bool // new names may be made where they belong
+	keepAll bool   // do not drop what seems to be stored already
+	zipped  []byte // the zip, nil if it is not in memory
+	files   int    // staged so far
+	inPlace bool   // new names may be made where they belong
 	maker   *maker
 	note    *note // of the names made there, nil until there are any
 }
@@ -90,7 +90,8 @@ func (g *stager) repeats(rows map[string]*row) bool {
 // addAll stages the additions of a zip. zipped is the zip, nil if it is not in
 // memory.
 func (g *stager) addAll(ctx context.Context, list []addition, old map[string]*row, zipped []byte) error {
-	g.maker = g.newMaker(list, old, zipped)
+	g.zipped = zipped
+	g.maker = g.newMaker(list, old)
 	if err := g.maker.start(); err != nil {
 		return err
 	}
@@ -115,11 +116,10 @@ func (g *stager) addAll(ctx context.Context, list []addition, old map[string]*ro
 
 // addMaking is add for a file that is being made.
 func (g *stager) addMaking(a addition, content []byte) error {
-	if crc32.ChecksumIEEE(content) != a.member.CRC32 {
-		return fmt.Errorf("%w: member %.20q: %v", ErrBadRequest, a.member.Name, zip.ErrChecksum)
+	if err := checkContent(a.member, content); err != nil {
+		return err
 	}
-	sum := sha1.Sum(content) //nolint:gosec // the protocol's checksum
-	g.list = append(g.list, staged{name: a.name, digest: digest{size: int64(len(content)), crc: a.member.CRC32, sum: hex.EncodeToString(sum[:])}, making: true})
+	g.list = append(g.list, staged{name: a.name, digest: digest{size: int64(len(content)), crc: a.member.CRC32, sum: g.s.sums.of(content, a.member.CRC32)}, making: true})
 	return nil
 }
 
@@ -152,11 +152,15 @@ func (g *stager) add(a addition, old *row) error {
 
 // addSmall is add for a file that fits into a buffer: most do.
 func (g *stager) addSmall(a addition, old *row, buf []byte) error {
-	if err := readWhole(a.member, buf); err != nil {
+	if content, ok := plainContent(a.member, g.zipped); ok {
+		buf = content
+		if err := checkContent(a.member, buf); err != nil {
+			return err
+		}
+	} else if err := readWhole(a.member, buf); err != nil {
 		return err
 	}
-	sum := sha1.Sum(buf) //nolint:gosec // the protocol's checksum
-	it := staged{name: a.name, digest: digest{size: int64(len(buf)), crc: a.member.CRC32, sum: hex.EncodeToString(sum[:])}}
+	it := staged{name: a.name, digest: digest{size: int64(len(buf)), crc: a.member.CRC32, sum: g.s.sums.of(buf, a.member.CRC32)}}
 	if old != nil && old.sum == it.sum && g.dirs.intact(old.disk, it.size) {
 		g.list = append(g.list, it)
 		return nil

@@ -128,7 +128,13 @@ func readWhole(f *zip.File, buf []byte) error {
 		return err // as in copyMember
 	case err != nil:
 		return fmt.Errorf("%w: member %.20q: %v", ErrBadRequest, f.Name, err)
-	case crc32.ChecksumIEEE(buf) != f.CRC32:
+	}
+	return checkContent(f, buf)
+}
+
+// checkContent holds a member's content to its checksum.
+func checkContent(f *zip.File, content []byte) error {
+	if crc32.ChecksumIEEE(content) != f.CRC32 {
 		return fmt.Errorf("%w: member %.20q: %v", ErrBadRequest, f.Name, zip.ErrChecksum)
 	}
 	return nil
