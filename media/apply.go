@@ -127,11 +127,13 @@ func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[
 	g.inPlace = !keepAll && !fold && s.o.SyncDelay >= 0 && d.raw.usable()
 	keep := false
 	defer func() {
+		// In any case: files are made from memory that is the caller's. And before
+		// the lock, for it may take a while.
+		_ = g.made()
 		if keep {
 			g.leave()
 			return
 		}
-		_ = g.made() // before the lock: it may take a while
 		if g.note != nil {
 			e.lock <- struct{}{}
 			defer func() { <-e.lock }()
