@@ -1,7 +1,7 @@
 // Package offheap has bytes outside of the garbage collector's heap, which would
-// take as much again for them and keep it for a while: what one request, or a
-// copy that is kept, takes is given back to the system at once. All of them
-// together are bounded.
+// take as much again for them and keep it for long: what one request, or a copy
+// that is kept, takes is given back to the system at once or, if it is not much,
+// two seconds later, for the next request. All of them together are bounded.
 //
 // It stands at the bottom and imports nothing of ours.
 package offheap
@@ -10,7 +10,9 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Limit bounds all Bytes of the process together, in bytes.
@@ -53,10 +55,13 @@ func (p *Bytes) room() (int, error) {
 		inUse.Add(-pieceSize)
 		return 0, ErrFull
 	}
-	b, err := mapPiece(pieceSize)
-	if err != nil {
-		inUse.Add(-pieceSize)
-		return 0, err
+	b := spare.take()
+	if b == nil {
+		var err error
+		if b, err = mapPiece(pieceSize); err != nil {
+			inUse.Add(-pieceSize)
+			return 0, err
+		}
 	}
 	p.pieces = append(p.pieces, b[:0])
 	return last + 1, nil
@@ -129,10 +134,60 @@ func (p *Bytes) Release() {
 		return
 	}
 	for _, b := range p.pieces {
-		unmapPiece(b[:pieceSize])
+		spare.put(b[:pieceSize])
 		inUse.Add(-pieceSize)
 	}
 	p.pieces, p.n = nil, 0
+}
+
+// spare are pieces that nobody uses. Zips of media come one after the other, and
+// the system fills each page that it hands out with zeros.
+var spare spares
+
+// maxSpare is how many there are at most (8 MiB), and spareFor for how long.
+const (
+	maxSpare = 32
+	spareFor = 2 * time.Second
+)
+
+type spares struct {
+	mu     sync.Mutex
+	pieces [][]byte
+}
+
+// take returns a piece, nil if there is none. What is in it means nothing.
+func (s *spares) take() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.pieces) - 1
+	if last < 0 {
+		return nil
+	}
+	b := s.pieces[last]
+	s.pieces = s.pieces[:last]
+	return b
+}
+
+func (s *spares) put(b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pieces) == maxSpare {
+		unmapPiece(b)
+		return
+	}
+	if s.pieces = append(s.pieces, b); len(s.pieces) == 1 {
+		time.AfterFunc(spareFor, s.drop)
+	}
+}
+
+// drop gives all of them back to the system.
+func (s *spares) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.pieces {
+		unmapPiece(b)
+	}
+	s.pieces = nil
 }
 
 // reader reads Bytes once, and holds them until it is closed.

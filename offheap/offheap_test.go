@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 )
 
 // TestLimit: all together get no more than is set aside, and all of it is given
@@ -76,6 +78,53 @@ func TestBytes(t *testing.T) {
 	if n := InUse(); n != 0 {
 		t.Errorf("%d bytes stay mapped", n)
 	}
+}
+
+// TestSpares: what is given back is used again, no more of it than is said, and
+// goes in the end.
+func TestSpares(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spare.drop()
+		count := func() int {
+			spare.mu.Lock()
+			defer spare.mu.Unlock()
+			return len(spare.pieces)
+		}
+		use := func(pieces int) {
+			t.Helper()
+			p := New()
+			defer p.Release()
+			if err := p.Append(bytes.Repeat([]byte{1}, pieces*pieceSize)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		use(maxSpare + 5)
+		if n := count(); n != maxSpare {
+			t.Errorf("%d pieces are kept", n)
+		}
+		use(1)
+		p := New()
+		if err := p.Append([]byte("x")); err != nil || count() != maxSpare-1 {
+			t.Error("a piece that is there is not used", err)
+		}
+		if b := make([]byte, 10); true {
+			if n, err := p.ReadAt(b, 0); n != 1 || !errors.Is(err, io.EOF) || string(b[:2]) != "x\x00" {
+				t.Errorf("%q of what was there before, %v", b[:n], err)
+			}
+		}
+		p.Release()
+		time.Sleep(2 * spareFor)
+		synctest.Wait()
+		if n := count(); n != 0 || InUse() != 0 {
+			t.Errorf("%d pieces stay, %d bytes in use", n, InUse())
+		}
+		use(1)
+		time.Sleep(2 * spareFor)
+		synctest.Wait()
+		if n := count(); n != 0 {
+			t.Errorf("%d pieces stay of the next", n)
+		}
+	})
 }
 
 // TestReadFromFails keeps what came before an error.
