@@ -3,8 +3,10 @@ package media
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +14,7 @@ import (
 
 // Files made in place. Most files of an upload have names that are new. Making
 // them in the folder for incoming files and renaming them after the commit costs
-// a third more than making them where they belong, and the name of a file that
+// half as much again as making them where they belong, and the name of a file that
 // has no row yet means nothing: nobody lists it, nobody is sent it. So they are
 // made there at once, and never over something that exists (O_EXCL); whatever
 // does exist is replaced by rename.
@@ -30,8 +32,8 @@ import (
 // inPlace is what a journal has instead of the name of an incoming file.
 const inPlace = "="
 
-// fewNames is the number of names from which on files are made in place: below,
-// the note costs more than the renames.
+// fewNames is the number of names from which on files are made in place: for
+// fewer a note is hardly worth it.
 const fewNames = 4
 
 // longBatch is more than making a batch's files takes.
@@ -204,7 +206,15 @@ func (m *maker) cancel() {
 	m.first = m.last
 }
 
-func (m *maker) work(front bool) error {
+// work makes files until there are no more. A panic is the batch's failure: it
+// may be in a goroutine that nobody else would save the process from.
+func (m *maker) work(front bool) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.cancel()
+			err = fmt.Errorf("make media file: panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	for f := m.take(front); f != nil; f = m.take(front) {
 		if err := m.make(f); err != nil {
 			m.cancel()

@@ -18,9 +18,9 @@ import (
 // that it was written.
 //
 // Killed before the commit: the database and its files are as before, and
-// opening removes what lies in the staging folder or was made in place. Killed after it: opening
-// does what the journal says. A file is replaced by rename, so a reader has the
-// old content or the new one, never a part.
+// opening removes what lies in the staging folder or was made in place. Killed
+// after it: opening does what the journal says. A file is replaced by rename, so
+// a reader has the old content or the new one, never a part.
 //
 // What a loss of power may cost is a choice. An fsync of each of the 25 files
 // of a zip, of their folder and of the database is 25 to 60 ms on a server's

@@ -620,40 +620,6 @@ func TestInPlace(t *testing.T) {
 	}
 }
 
-// TestInPlaceFails has a zip fail after another device has put its own files
-// where those of the zip were made.
-func TestInPlaceFails(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("nothing is made in place here")
-	}
-	s, root := newStore(t, media.Options{})
-	boom := errors.New("boom")
-	var once, theirs atomic.Bool
-	stored := make(chan struct{})
-	s.SetHook(func(step string) error {
-		switch {
-		case theirs.Load():
-		case step == "close" && once.CompareAndSwap(false, true):
-			theirs.Store(true)
-			mustApply(t, s, entry{"a", "theirs"}, entry{"b", "theirs"}, entry{"c", "theirs"}, entry{"d", "theirs"}, entry{"d", ""})
-			theirs.Store(false)
-			close(stored)
-			return boom
-		case step == "staged": // not before they are stored
-			<-stored
-		}
-		return nil
-	})
-	if _, _, err := apply(s, makeZip(t, zip.Store, entry{"a", "ours"}, entry{"b", "ours"}, entry{"c", "ours"}, entry{"d", "ours"})); !errors.Is(err, boom) {
-		t.Error(err)
-	}
-	folder := filepath.Join(root, user, "collection.media")
-	agree(t, s, folder)
-	if d := cmp.Diff(map[string]string{"a": "theirs", "b": "theirs", "c": "theirs"}, files(t, folder)); d != "" {
-		t.Error(d)
-	}
-}
-
 func TestClosed(t *testing.T) {
 	s, _ := newStore(t, media.Options{})
 	mustApply(t, s, entry{"a", "a"})

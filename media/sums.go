@@ -9,12 +9,12 @@ import (
 
 // sums remembers the checksums of small contents seen lately. A client whose
 // connection was cut sends its last zip again, and one that starts over sends all
-// of them; hashing is the better part of finding that nothing is new.
+// of them; hashing is a good part of finding that nothing is new.
 //
 // A content is taken for one seen before if its size, its CRC-32 (which the caller
 // has verified) and a hash of 64 bits under a secret of this process are the same.
-// Two files that differ agree in these by chance once in 2^96 pairs, and nobody
-// can make them without the secret.
+// Two files that differ agree in these by chance about once in 2^96 pairs, and
+// without the secret there is no telling which do.
 type sums struct {
 	seed  maphash.Seed
 	mu    sync.Mutex

@@ -8,6 +8,7 @@ package offheap
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"sync"
@@ -18,7 +19,8 @@ import (
 // Limit bounds all Bytes of the process together, in bytes.
 const Limit = 32 << 20
 
-// ErrFull says that all Bytes together have reached Limit.
+// ErrFull says that all Bytes together have reached Limit, or that the system has
+// no memory left for them.
 var ErrFull = errors.New("offheap: too much memory in use")
 
 // pieceSize is the size of a piece, in bytes.
@@ -60,7 +62,7 @@ func (p *Bytes) room() (int, error) {
 		var err error
 		if b, err = mapPiece(pieceSize); err != nil {
 			inUse.Add(-pieceSize)
-			return 0, err
+			return 0, fmt.Errorf("%w: %v", ErrFull, err)
 		}
 	}
 	p.pieces = append(p.pieces, b[:0])
