@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -10,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -411,5 +413,75 @@ func TestHealthTarget(t *testing.T) {
 		if got, _, _ := healthTarget(cfg); got != c.want {
 			t.Errorf("%q: got %s, want %s", c.host, got, c.want)
 		}
+	}
+}
+
+// TestShutdownWaits: a status check, of which net/http knows nothing, gets its
+// answer while the server shuts down; one that does not end is cut.
+func TestShutdownWaits(t *testing.T) {
+	for _, ends := range []bool{true, false} {
+		t.Run(fmt.Sprintf("ends=%t", ends), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { testShutdownWaits(t, ends) })
+		})
+	}
+}
+
+func testShutdownWaits(t *testing.T, ends bool) {
+	const timeout = 10 * time.Second
+	cfg := config.Default()
+	cfg.Host, cfg.Port = "127.0.0.1", 0
+	goOn := make(chan struct{})
+	s, err := newServer(t.Context(), cfg, slog.New(slog.DiscardHandler), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-goOn:
+			_, _ = io.WriteString(w, "answered")
+		case <-r.Context().Done():
+			http.Error(w, "cut", http.StatusServiceUnavailable)
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAll(s.listeners)
+	line := newPipes()
+	s.listeners = []net.Listener{line}
+	s.start()
+	conn, err := line.dial(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /sync/meta HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait() // the handler waits
+	over := make(chan struct{})
+	began := time.Now()
+	go func() { s.shutdown(timeout); close(over) }()
+	time.Sleep(timeout / 2) // of the bubble's clock
+	synctest.Wait()
+	select {
+	case <-over:
+		t.Fatal("shut down before the answer")
+	default:
+	}
+	want := "200 answered"
+	if ends {
+		close(goOn)
+	} else {
+		want = "503 cut\n"
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if got := fmt.Sprintf("%d %s", res.StatusCode, body); err != nil || got != want {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	<-over
+	if took := time.Since(began); ends && took > timeout/2+time.Second || !ends && (took < timeout || took > timeout+cutTimeout) {
+		t.Errorf("shut down after %v", took)
 	}
 }
