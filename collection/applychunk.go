@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/ankisyncd/ankisyncd/schema"
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // ApplyChunk merges rows of the client (docs/protocol.md §6.6). There is no
@@ -43,40 +43,20 @@ func (se *session) checkUSN(u USN) {
 	}
 }
 
-// revlogBatch is how many reviews one statement inserts: each statement has a
-// cost of its own, and reviews are short.
-const revlogBatch = 25
-
-var (
-	insertReview  = insertReviews(1)
-	insertBatch   = insertReviews(revlogBatch)
-	reviewColumns = 9
-)
-
-func insertReviews(n int) string {
-	return `INSERT OR IGNORE INTO revlog (id, cid, usn, ease, ivl, lastIvl, factor, time, type) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)` +
-		strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?, ?, ?)`, n-1)
-}
+var insertReviews = sqlite.NewInsert(`INSERT OR IGNORE INTO revlog (id, cid, usn, ease, ivl, lastIvl, factor, time, type)`, 9, "")
 
 func (se *session) addRevlog(h *handle, list []RevlogEntry) error {
-	args := make([]any, 0, revlogBatch*reviewColumns)
-	for len(list) > 0 {
-		n, query := 1, insertReview
-		if len(list) >= revlogBatch {
-			n, query = revlogBatch, insertBatch
-		}
-		args = args[:0]
-		for _, r := range list[:n] {
-			se.checkUSN(r.USN)
-			args = append(args, r.ID, r.CID, int64(se.serverUSN), r.Ease, r.Ivl, r.LastIvl, r.Factor, r.Time, r.Type)
-		}
-		added, err := h.exec(query, args...)
-		if err != nil {
+	put := insertReviews.On(h.conn)
+	for _, r := range list {
+		se.checkUSN(r.USN)
+		if err := put.Add(r.ID, r.CID, int64(se.serverUSN), r.Ease, r.Ivl, r.LastIvl, r.Factor, r.Time, r.Type); err != nil {
 			return fmt.Errorf("add reviews: %w", err)
 		}
-		se.delta.Revlog += added
-		list = list[n:]
 	}
+	if err := put.Flush(); err != nil {
+		return fmt.Errorf("add reviews: %w", err)
+	}
+	se.delta.Revlog += put.Changed
 	return nil
 }
 

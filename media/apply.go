@@ -194,6 +194,7 @@ type batch struct {
 	ops  map[string]journalOp // by name on disk, the last one wins
 	from map[string]*staged   // where their contents are
 	news []*row               // rows whose file the database is to know
+	put  *sqlite.Inserter     // rows of the protocol's table, by putRows
 	// plain says that the media folder has no folders besides our own.
 	plain bool
 	// alone says that what was made in place is there, as far as it is up to us.
@@ -202,6 +203,12 @@ type batch struct {
 	// system that ignores case.
 	taken map[string]bool
 }
+
+var (
+	putRows = sqlite.NewInsert(`INSERT INTO media (fname, usn, csum)`, 3,
+		`ON CONFLICT (fname) DO UPDATE SET usn = excluded.usn, csum = excluded.csum`)
+	putFiles = sqlite.NewInsert(`INSERT OR REPLACE INTO ankisyncd_file (fname, usn, size, mtime, crc, disk)`, 6, "")
+)
 
 // errNothing rolls back a transaction that has nothing to say.
 var errNothing = errors.New("media: nothing changed")
@@ -214,13 +221,16 @@ func (h *handle) commit(g *stager, rows map[string]*row, alone bool) (keep bool,
 	if g.repeats(rows) {
 		return false, nil // without a transaction
 	}
-	b := &batch{h: h, rows: rows, ops: make(map[string]journalOp, len(g.list)), from: make(map[string]*staged, len(g.list)), taken: map[string]bool{}, plain: h.dirs.plain(), alone: alone}
+	b := &batch{h: h, rows: rows, ops: make(map[string]journalOp, len(g.list)), from: make(map[string]*staged, len(g.list)), taken: map[string]bool{}, plain: h.dirs.plain(), alone: alone, put: putRows.On(h.conn)}
 	err = h.tx(func(c *counts) error {
 		b.c = c
 		for i := range g.list {
 			if err := b.apply(&g.list[i]); err != nil {
 				return err
 			}
+		}
+		if err := b.put.Flush(); err != nil {
+			return err
 		}
 		if err := g.made(); err != nil {
 			return err
@@ -277,8 +287,7 @@ func (b *batch) apply(it *staged) error {
 		if !alive {
 			b.c.files++
 		}
-		if _, err := b.h.conn.Run(`INSERT INTO media (fname, usn, csum) VALUES (?, ?, ?)
-			ON CONFLICT (fname) DO UPDATE SET usn = excluded.usn, csum = excluded.csum`, it.name, usn, it.sum); err != nil {
+		if err := b.put.Add(it.name, usn, it.sum); err != nil {
 			return err
 		}
 	}
@@ -301,26 +310,29 @@ func (b *batch) noteFiles() error {
 			b.ops[disk] = op
 		}
 	}
+	put := putFiles.On(b.h.conn)
 	for _, r := range b.news {
 		it := b.from[r.disk]
 		if it == nil || b.ops[r.disk].usn != r.usn {
 			continue // overtaken by a later row
 		}
-		stored := r.disk
-		if r.disk == r.name {
-			stored = ""
+		var stored any // NULL if it is the name
+		if r.disk != r.name {
+			stored = r.disk
 		}
-		if _, err := b.h.conn.Run(`INSERT OR REPLACE INTO ankisyncd_file (fname, usn, size, mtime, crc, disk) VALUES (?, ?, ?, ?, ?, nullif(?, ''))`,
-			r.name, r.usn, r.size, it.mtime, int64(r.crc), stored); err != nil {
+		if err := put.Add(r.name, r.usn, r.size, it.mtime, int64(r.crc), stored); err != nil {
 			return err
 		}
 	}
-	return nil
+	return put.Flush()
 }
 
 func (b *batch) delete(cur *row) error {
 	if cur == nil || cur.sum == "" {
 		return nil
+	}
+	if err := b.put.Flush(); err != nil { // perhaps the row to be deleted
+		return err
 	}
 	b.c.last++
 	b.c.files--
