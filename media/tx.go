@@ -58,7 +58,11 @@ func (h *handle) tx(f func(c *counts) error) (err error) {
 		return err
 	}
 	h.writes++
-	if err := h.conn.Commit(); err != nil {
+	err = h.conn.Commit()
+	if err == nil {
+		err = h.s.at("committed")
+	}
+	if err != nil {
 		// It may have been committed all the same (the write went through, the
 		// fsync failed). Opening again will tell.
 		h.broken = true
@@ -66,6 +70,5 @@ func (h *handle) tx(f func(c *counts) error) (err error) {
 	}
 	done = true
 	h.last, h.files, h.cleared, h.unsafe = c.last, c.files, flushed, true
-	_ = h.s.at("committed") // too late for an error
 	return h.relax()
 }
