@@ -6,6 +6,7 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -344,6 +345,55 @@ func failOnce(t *testing.T, method uint16, delay time.Duration, hook func(string
 		t.Error(d)
 	}
 	agree(t, s, folder)
+}
+
+// TestClientGoesAway: a client that gives up at any step of its upload finds all
+// of it or nothing when it comes back.
+func TestClientGoesAway(t *testing.T) {
+	gaveUp := 0
+	for left, more := 1, true; more; left++ {
+		root := t.TempDir()
+		folder := prepare(t, "apply", root)
+		s := media.Open(root, media.Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		n := 0
+		s.SetHook(oneAtATime(func(string) error {
+			if n++; n == left {
+				cancel()
+			}
+			return nil
+		}))
+		raw := makeZip(t, zip.Store, crashZip...)
+		_, _, err := s.ApplyZip(ctx, user, inMemory{bytes.NewReader(raw), raw}, int64(len(raw)))
+		cancel()
+		s.SetHook(nil)
+		more = n >= left
+		want := crashAfter
+		if err != nil {
+			want = crashBefore
+			gaveUp++
+			if !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		}
+		agree(t, s, folder)
+		if d := cmp.Diff(want, files(t, folder)); d != "" {
+			t.Errorf("step %d: %v: %s", left, err, d)
+		}
+		if _, _, err := apply(s, raw); err != nil {
+			t.Error(err)
+		}
+		agree(t, s, folder)
+		if d := cmp.Diff(crashAfter, files(t, folder)); d != "" {
+			t.Errorf("step %d, again: %s", left, d)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if gaveUp == 0 {
+		t.Error("never given up")
+	}
 }
 
 // TestPowerLoss opens what a loss of power may leave: the folder as it was
