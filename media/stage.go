@@ -289,10 +289,9 @@ func (g *stager) drop(it *staged) {
 }
 
 // discard removes what is still there of this batch and has not become
-// anything. The caller holds the user's lock if something was made in place:
-// nobody else puts another file under its name meanwhile.
+// anything, after made. The caller holds the user's lock if something was made
+// in place: nobody else puts another file under its name meanwhile.
 func (g *stager) discard() {
-	_ = g.made() // whatever has come of it
 	for i := range g.list {
 		g.drop(&g.list[i])
 	}
