@@ -3,8 +3,9 @@
 // encodes the answers (docs/protocol.md).
 //
 // One step of the protocol is one file, named for the step: meta.go, start.go,
-// chunk.go …, media_begin.go … . request.go decodes, response.go encodes,
-// errors.go chooses status codes, path.go tells which step a URL means.
+// chunk.go …, media_begin.go … . request.go decodes (request_header.go those of
+// protocol 11, request_form.go the older ones), response.go encodes, errors.go
+// chooses status codes, path.go tells which step a URL means.
 //
 // The package may import auth, collection and media. It never touches SQL or
 // files of users, and knows nothing of configuration: a [Server] gets Options

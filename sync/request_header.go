@@ -1,0 +1,138 @@
+package sync
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/ankisyncd/ankisyncd/collection"
+)
+
+// syncHeader carries the fields of a protocol 11 request.
+const syncHeader = "anki-sync"
+
+// readHeader reads the header of a protocol 11 request and prepares its body
+// (docs/protocol.md §3.2). Nobody's body is read before it is known whose it is.
+func (c *call) readHeader() error {
+	var h headerFields
+	if text := []byte(c.r.Header.Get(syncHeader)); !h.plain(text) {
+		h = headerFields{}
+		if err := json.Unmarshal(text, &h); err != nil {
+			return bad("anki-sync header", err)
+		}
+	}
+	if h.V == nil || h.K == nil || h.C == nil || h.S == nil {
+		return badf("anki-sync header lacks a key")
+	}
+	if *h.V < minProtocol || *h.V > maxProtocol {
+		return badf("anki-sync header of version %d", *h.V)
+	}
+	c.header, c.version, c.hkey, c.client, c.skey = true, *h.V, *h.K, *h.C, *h.S
+	if err := c.authenticate(); err != nil {
+		return err
+	}
+	return c.readZstd(http.MaxBytesReader(nil, c.r.Body, c.wireLimit()))
+}
+
+func (c *call) readZstd(body io.Reader) error {
+	dec := decoders.Get().(*bodyDecoder) //nolint:forcetypeassert // the pool holds nothing else
+	c.closers = append(c.closers, func() {
+		// Resetting lets go of the body. What has unpacked a collection has a
+		// window of megabytes by now, and is dropped; zips of media come one
+		// after the other.
+		dec.in.Reset(nil)
+		if err := dec.Reset(nil); err == nil && c.step.name != "upload" {
+			decoders.Put(dec)
+		}
+	})
+	if c.step.mayBeLarge() {
+		data, err := c.spool(body, "zstd body")
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, data.close)
+		c.again = func() (io.Reader, error) {
+			r, err := data.reader()
+			if err != nil {
+				return nil, err
+			}
+			return unzstd(dec, r)
+		}
+		c.payload, err = c.again()
+		return err
+	}
+	if c.step.name == "upload" && c.r.ContentLength <= collection.MaxPacked {
+		c.kept = newKeptBody(body)
+		c.closers = append(c.closers, c.kept.close)
+		body = c.kept
+	}
+	var err error
+	c.payload, err = unzstd(dec, body)
+	return err
+}
+
+func unzstd(dec *bodyDecoder, r io.Reader) (io.Reader, error) {
+	dec.in.Reset(r)
+	if err := dec.Reset(dec.in); err != nil {
+		return nil, bad("zstd body", err)
+	}
+	return decodeErrors{dec.Decoder}, nil
+}
+
+// headerFields are what the header of a request says.
+type headerFields struct {
+	V *int    `json:"v"`
+	K *string `json:"k"`
+	C *string `json:"c"`
+	S *string `json:"s"`
+}
+
+// plain reads a header as clients write it; false is for encoding/json to read.
+func (h *headerFields) plain(text []byte) bool {
+	return plainObject(text, func(key []byte, number int, text []byte) bool {
+		switch string(key) {
+		case "v":
+			h.V = &number
+			return text == nil
+		case "k":
+			h.K = plainString(text)
+		case "c":
+			h.C = plainString(text)
+		case "s":
+			h.S = plainString(text)
+		default:
+			return false
+		}
+		return text != nil
+	})
+}
+
+func plainString(text []byte) *string {
+	s := string(text)
+	return &s
+}
+
+// decoders are kept: making one costs more than decoding a small message. They
+// have no goroutines, so one that the pool drops is gone.
+var decoders = sync.Pool{New: func() any {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
+	if err != nil {
+		panic(err) // only wrong options can do that
+	}
+	return &bodyDecoder{d, bufio.NewReaderSize(nil, 1<<10)}
+}}
+
+// bodyDecoder is a decoder and its input: it reads a few bytes at a time, and
+// each read of a body passes several hands.
+type bodyDecoder struct {
+	*zstd.Decoder
+	in *bufio.Reader
+}
+
+// maxZstdWindow bounds the memory of a decoder. Level 22 needs 128 MiB; clients
+// use the default level, which needs 2, and 8 is what every decoder must allow.
+const maxZstdWindow = 8 << 20
