@@ -145,7 +145,15 @@ func TestRestoreWhileServing(t *testing.T) {
 	if _, errs, code := command(t, dir, "", "restore", "alice", id); code != 1 || !strings.Contains(errs, "--yes") {
 		t.Errorf("without --yes: %d %s", code, errs)
 	}
-	// A sync under way keeps it open, however long the command takes to come.
+	// A sync under way keeps it open, however long the command takes to come, and
+	// whatever has been read of the file meanwhile.
+	download := func() {
+		t.Helper()
+		if status, _ := oldClient(t, url, "sync/download", map[string]string{"k": aliceKey, "s": "y"}, map[string]any{}); status != http.StatusOK {
+			t.Fatal(status)
+		}
+	}
+	download()
 	device := map[string]string{"k": aliceKey, "s": "x"}
 	ask(t, url, "sync/start", device, map[string]any{"minUsn": before.USN, "lnewer": true}, new(any))
 	if _, errs, code := command(t, dir, "", append(conf, "restore", "--yes", "--wait", "0s", "alice", id)...); code != 1 || !strings.Contains(errs, "nothing was changed") {

@@ -115,13 +115,10 @@ func (s *Store) Download(ctx context.Context, name string, o DownloadOptions) (*
 // must be in them, and until the reader is through nothing is written to them.
 // Commits go to the WAL meanwhile. The caller holds u's lock.
 func (s *Store) pinned(u *user) (*Download, error) {
-	f, err := os.Open(u.path())
-	if err != nil {
-		return nil, err
-	}
+	f := u.col.main.hold()
 	fi, err := f.Stat()
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, f.release())
 	}
 	if u.pins++; u.pins == 1 {
 		u.unpinned = make(chan struct{})
@@ -129,9 +126,11 @@ func (s *Store) pinned(u *user) (*Download, error) {
 	}
 	torn := u.torn
 	var once sync.Once
-	return &Download{r: &wholeReader{settled(f), torn}, size: fi.Size(), close: func() error {
-		err := f.Close()
-		once.Do(func() { s.unpin(u) })
+	return &Download{r: &wholeReader{settled(io.NewSectionReader(f, 0, fi.Size())), torn}, size: fi.Size(), close: func() (err error) {
+		once.Do(func() {
+			s.unpin(u)
+			err = f.release()
+		})
 		if torn.Load() {
 			err = errors.Join(err, ErrClosed)
 		}
@@ -234,11 +233,11 @@ func (s *Store) freshDownload(ctx context.Context, u *user, o DownloadOptions) (
 // settledReader yields a database file with its header saying that it has no
 // WAL, which is true of every file that is handed out.
 type settledReader struct {
-	f   *os.File
+	f   io.Reader
 	off int64
 }
 
-func settled(f *os.File) io.Reader { return &settledReader{f: f} }
+func settled(f io.Reader) io.Reader { return &settledReader{f: f} }
 
 // Offsets in the header of the file format: the write and read version, and the
 // file change counter.

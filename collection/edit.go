@@ -253,7 +253,7 @@ func (t *Txn) commit() error {
 	if err != nil {
 		return err
 	}
-	if err := t.h.commit(); err != nil {
+	if _, err := t.h.commitHere(); err != nil {
 		return fmt.Errorf("commit edit: %w", err)
 	}
 	if t.h.counts != nil {

@@ -26,8 +26,8 @@ const (
 // handle is an open collection: one connection, in exclusive locking mode.
 type handle struct {
 	path     string
-	file     os.FileInfo // of the file that is open
-	wal      os.FileInfo // of its WAL; nil if there is none
+	main     *mainFile
+	wal      walFile
 	db       *sql.DB
 	conn     *sqlite.Conn
 	lastUsed time.Time
@@ -56,20 +56,28 @@ func openHandle(ctx context.Context, path string) (*handle, error) {
 		_ = db.Close()
 		return nil, err
 	}
-	fi, err := os.Stat(path)
+	var root int64 // none in what is no collection: its caller will say so
+	err = conn.QueryRowContext(ctx, `SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = 'col'`).Scan(&root)
+	if errors.Is(err, sql.ErrNoRows) {
+		root, err = 1, nil
+	}
+	var main *mainFile
+	if err == nil {
+		main, err = openMain(path, root)
+	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(), db.Close())
 	}
-	h := &handle{path: path, file: fi, db: db, conn: conn}
-	if fi, err := os.Stat(path + "-wal"); err == nil {
-		h.wal = fi
-	}
+	h := &handle{path: path, main: main, db: db, conn: conn}
+	h.wal.look(path)
 	return h, nil
 }
 
 // close folds the WAL into the file and removes it, if it can: where no space
 // is left it stays, and is folded at the next chance.
-func (h *handle) close() error { return errors.Join(h.conn.Close(), h.db.Close()) }
+func (h *handle) close() error {
+	return errors.Join(h.conn.Close(), h.db.Close(), h.main.release())
+}
 
 // background is for statements that are not tied to a request's context, as
 // those of h.conn are not.
@@ -105,6 +113,7 @@ func (h *handle) commit() error {
 	at("before commit")
 	err := h.conn.Commit()
 	at("after commit")
+	h.wal.look(h.path)
 	return err
 }
 
@@ -113,8 +122,16 @@ func (h *handle) rollback() error { return h.conn.Rollback() }
 // checkpoint folds the whole WAL into the file. It must not be called inside a
 // transaction or while the file is pinned.
 func (h *handle) checkpoint() error {
+	if h.main.fate(h.path) == overwritten {
+		return errOverwritten
+	}
 	at("before checkpoint")
 	defer at("after checkpoint")
+	defer func() { // also if it fails halfway
+		h.main.look()
+		h.wal = walFile{}
+		h.wal.look(h.path)
+	}()
 	var busy, logged, moved int
 	err := h.conn.QueryRowContext(background, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &logged, &moved)
 	if err != nil {
@@ -137,24 +154,13 @@ func walSize(path string) int64 {
 // opened returns u's collection, opening (and if need be upgrading) it. It is
 // ErrNotFound if nothing is stored. The caller holds u's lock.
 func (s *Store) opened(ctx context.Context, u *user) (*handle, error) {
-	if u.col != nil && u.sync == nil {
-		// An operator may have put another file in its place, or taken it away:
-		// what is written to the old one would be lost.
-		if fi, err := os.Stat(u.path()); err != nil || !os.SameFile(fi, u.col.file) {
-			s.o.Log.Warn("the collection was replaced by another program while it was open", "user", u.name)
-			wal := u.col.wal
-			s.closeHandle(u)
-			u.meta.Store(nil)
-			// SQLite leaves the WAL of a file that was moved away. It must not
-			// be replayed onto the new one.
-			if fi, err := os.Stat(u.path() + "-wal"); err == nil && wal != nil && os.SameFile(fi, wal) {
-				if err := os.Remove(u.path() + "-wal"); err != nil {
-					return nil, err
-				}
-			}
-		}
+	if u.col != nil && u.sync == nil && u.col.main.fate(u.path()) != ours {
+		s.closeHandle(u)
 	}
 	if u.col == nil {
+		if err := u.bringBack(); err != nil {
+			return nil, err
+		}
 		if fi, err := os.Stat(u.path()); errors.Is(err, fs.ErrNotExist) || err == nil && fi.Size() == 0 {
 			return nil, ErrNotFound
 		} else if err != nil {
@@ -166,6 +172,10 @@ func (s *Store) opened(ctx context.Context, u *user) (*handle, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open collection: %w", err)
 		}
+		if err := s.noticeOlder(u, h); err != nil {
+			return nil, errors.Join(err, h.close())
+		}
+		h.wal.look(u.path())
 		u.col = h
 	}
 	u.col.lastUsed = s.o.Now()
@@ -235,5 +245,6 @@ func (s *Store) openedOrFresh(ctx context.Context, u *user) (*handle, error) {
 	if err := putInPlace(tmp, u.path()); err != nil {
 		return nil, err
 	}
+	u.known = nil
 	return s.opened(ctx, u)
 }

@@ -43,7 +43,7 @@ func (s *Store) Meta(ctx context.Context, name string) (Meta, error) {
 		return c.Meta, nil
 	}
 	// Not filestate: a collection that cannot be looked at is not one that is not there.
-	if _, err := os.Stat(u.path()); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(u.path()); errors.Is(err, fs.ErrNotExist) && !u.isAside() {
 		return s.noCollection(), nil
 	}
 	if err := u.lock(ctx); err != nil {
@@ -82,6 +82,11 @@ func (s *Store) noCollection() Meta {
 
 // remember makes m what Meta answers while the files stay as they are now.
 func (u *user) remember(m Meta) {
+	if u.col != nil && u.col.main.fate(u.path()) != ours {
+		u.meta.Store(nil) // m is not of the file that has the name
+		return
+	}
+	u.known = &m
 	u.meta.Store(&cachedMeta{Meta: m, file: fileIdentity(u.path())})
 }
 

@@ -21,7 +21,10 @@ type session struct {
 	cursor   chunkCursor
 	ahead    *aheadChunk // nil if there is none
 	delta    Counts
-	// unsent: a row came that its sender still has marked as changed.
+	// unsent: there are rows that neither side would send any more: one came that
+	// its sender still has marked as changed, or the client has synced with a
+	// later state of the collection than this one. The sanity check fails then,
+	// and a full sync makes both sides the same.
 	unsent bool
 	// notetypes caches what storing a note needs; a nil entry is a notetype
 	// that does not exist.
@@ -98,6 +101,8 @@ func (s *Store) Start(ctx context.Context, name string, o StartOptions) (Graves,
 		u.sync = &session{
 			skey: o.SKey, serverUSN: before.USN, clientUSN: o.ClientUSN, clientNewer: o.ClientNewer,
 			textIDs: o.TextIDs, notetypes: map[int64]*noteShape{}, before: before, lastStep: s.o.Now(),
+			// An older file has been put in the place of the one that it knows.
+			unsent: o.ClientUSN > before.USN,
 		}
 		ok := false
 		defer func() {
@@ -169,10 +174,13 @@ func (s *Store) Finish(ctx context.Context, name, skey string) (int64, error) {
 		if err != nil {
 			return err
 		}
-		if err := h.commit(); err != nil {
+		committed, err := h.commitHere()
+		if committed {
+			u.sync = nil
+		}
+		if err != nil {
 			return fmt.Errorf("commit sync: %w", err)
 		}
-		u.sync = nil
 		if h.counts != nil {
 			c := h.counts.plus(se.delta)
 			h.counts = &c

@@ -432,9 +432,9 @@ func TestFileReplacedOnDisk(t *testing.T) {
 		t.Errorf("replaced while closed: %+v", m)
 	}
 	// While it is open: by another file of that name, as rsync and mv do it.
-	swap := func(mod int) {
+	swap := func(mod, usn int) {
 		t.Helper()
-		path := newFile(t, fmt.Sprintf(`UPDATE col SET mod = %d`, mod))
+		path := newFile(t, fmt.Sprintf(`UPDATE col SET mod = %d, usn = %d`, mod, usn))
 		next := filepath.Join(r.dir(testUser), "next")
 		b, err := os.ReadFile(path)
 		if err == nil {
@@ -447,15 +447,16 @@ func TestFileReplacedOnDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	swap(3)
+	swap(3, 7)
 	if m := r.meta(); m.Mod != 3 {
 		t.Errorf("replaced while open: %+v", m)
 	}
 	r.start(0, true)
 	r.finish()
-	swap(4)
+	const later = 1_900_000_000_000
+	swap(later, 70)
 	r.start(0, true) // without asking meta before
-	if got := r.s.users[testUser].sync.before.Mod; got != 4 {
+	if got := r.s.users[testUser].sync.before.Mod; got != later {
 		t.Errorf("start goes on from mod %d", got)
 	}
 	r.finish()

@@ -251,8 +251,15 @@ func (s *Store) restamp(ctx context.Context, path string, current Meta) error {
 	if err != nil {
 		return err
 	}
-	now := s.o.Now().UnixMilli()
-	_, err = db.ExecContext(ctx, `UPDATE col SET mod = max(mod + 1, ?1), scm = max(scm + 1, ?2), usn = max(usn, ?3) + 1`,
-		max(now, current.Mod+1), max(now, current.SCM+1), current.USN)
+	query, args := s.laterThan(current)
+	_, err = db.ExecContext(ctx, query, args...)
 	return errors.Join(err, db.Close())
+}
+
+// laterThan is the statement that gives a collection a mod, scm and usn later
+// than its own and than those of another, whose devices will want a full sync.
+func (s *Store) laterThan(other Meta) (query string, args []any) {
+	now := s.o.Now().UnixMilli()
+	return `UPDATE col SET mod = max(mod + 1, ?1), scm = max(scm + 1, ?2), usn = max(usn, ?3) + 1`,
+		[]any{max(now, other.Mod+1), max(now, other.SCM+1), other.USN}
 }

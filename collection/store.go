@@ -113,6 +113,10 @@ type user struct {
 
 	study studyState // queues and undo, between two transactions
 
+	// known is the last committed state; nil if it is not known. Unlike meta it
+	// stays when another file is put in the collection's place.
+	known *Meta
+
 	meta atomic.Pointer[cachedMeta] // what Meta answers from, without the lock
 
 	elem *list.Element // in Store.open; guarded by Store.mu
@@ -254,14 +258,29 @@ func (s *Store) closeHandle(u *user) {
 	if u.col == nil {
 		return
 	}
-	if u.pins > 0 && walSize(u.path()) > 0 {
+	fate := u.col.main.fate(u.path())
+	if u.pins > 0 && (fate == moved || walSize(u.path()) > 0) {
 		// Closing folds the WAL into the file that downloads are reading.
 		u.torn.Store(true)
 	}
-	if err := u.col.close(); err != nil {
+	var err error
+	switch fate {
+	case ours:
+		err = u.col.close()
+	case moved:
+		err = u.closeMoved()
+	case overwritten:
+		err = u.closeOverwritten()
+	}
+	if err != nil {
 		s.o.Log.Error("close collection", "user", u.name, "err", err)
 	}
 	u.col = nil
+	if fate != ours {
+		s.o.Log.Warn("the collection was replaced by another program while it was open", "user", u.name)
+		u.meta.Store(nil)
+		return
+	}
 	if c := u.meta.Load(); c != nil {
 		// Closing folds the WAL into the file, which changes its identity.
 		u.remember(c.Meta)

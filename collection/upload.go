@@ -309,6 +309,7 @@ func (s *Store) replace(ctx context.Context, u *user, tmp, reason string) error 
 		u.discard(kept)
 		return fmt.Errorf("put the collection in place: %w", err)
 	}
+	u.known = nil // whatever the new one's state is, it is the wanted one
 	s.prune(u)
 	removeTemps(u.dir, time.Now())
 	h, err := s.opened(ctx, u)

@@ -3,6 +3,7 @@ package filestate_test
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -45,7 +46,26 @@ func TestState(t *testing.T) {
 		must(os.WriteFile(path, []byte("abc"), 0o600))
 		must(os.Chtimes(path, when, when))
 		before := filestate.Of(path)
+		if runtime.GOOS == "windows" {
+			must(change()) // of a file that is not open
+			if filestate.Of(path).Same(before) {
+				t.Error(what, "was not seen")
+			}
+			continue
+		}
+		f, err := os.Open(path)
+		must(err)
+		if !filestate.OfOpen(f).Same(before) {
+			t.Error("by its name it is another file")
+		}
 		must(change())
+		if filestate.OfOpen(f).Same(before) != (what == "replaced" || what == "removed") {
+			t.Error(what, "of the open file")
+		}
+		must(f.Close())
+		if filestate.OfOpen(f).Found() {
+			t.Error("closed, it is there")
+		}
 		if what == "replaced" {
 			must(os.Chtimes(path, when, when))
 		}

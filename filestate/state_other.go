@@ -21,6 +21,15 @@ func Of(path string) State {
 	return State{true, fi.Size(), fi}
 }
 
+// OfOpen looks at an open file, whatever its name means by now.
+func OfOpen(f *os.File) State {
+	fi, err := f.Stat()
+	if err != nil {
+		return State{}
+	}
+	return State{true, fi.Size(), fi}
+}
+
 // Same reports whether nothing has happened between a and b.
 func (a State) Same(b State) bool {
 	if !a.found || !b.found {

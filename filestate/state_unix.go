@@ -4,6 +4,7 @@ package filestate
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,6 +27,19 @@ func Of(path string) State {
 	if err != nil {
 		return State{}
 	}
+	return state(&st)
+}
+
+// OfOpen looks at an open file, whatever its name means by now.
+func OfOpen(f *os.File) State {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return State{}
+	}
+	return state(&st)
+}
+
+func state(st *unix.Stat_t) State {
 	return State{true, uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano()} //nolint:unconvert // the types differ between systems
 }
 

@@ -22,6 +22,14 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
+// SQLite's own locks belong to the process and the file: whoever closes any other
+// descriptor of a database, having read a copy of it or its header, drops them
+// all, and another process (the restore command, the migration) takes the file
+// for free. Linux has locks that belong to the descriptor.
+func init() {
+	_, _ = driver.OFDLocking(true) // other systems have none
+}
+
 // DefaultBusyTimeout is how long a statement waits for another process's lock.
 const DefaultBusyTimeout = 5 * time.Second
 
