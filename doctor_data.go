@@ -35,7 +35,7 @@ func (d *doctor) data(ctx context.Context) {
 			d.warn("users", "\"adduser\" lets somebody in again; a folder that is not needed can be moved away", "%s of nobody who can log in: %s", plural(len(gone), "folder"), some(gone))
 		}
 	}
-	d.strayFiles("data_root", root, ".ankisyncd-", ".import-")
+	d.strayFiles("data_root", root, ".ankisyncd-")
 	for _, name := range folders {
 		if ctx.Err() != nil {
 			return

@@ -119,10 +119,10 @@ func (m *migration) user(ctx context.Context, u *sourceUser, final string) (*mig
 }
 
 // chown gives what was made here to the owner of the source, if root runs this.
-// Files that may be linked are left alone: they are the source's too.
+// Of the files further below link has taken care.
 func (m *migration) chown(dir string) {
 	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && (e.IsDir() || filepath.Dir(path) == dir || m.copyFiles) {
+		if err == nil && (e.IsDir() || filepath.Dir(path) == dir) {
 			inheritOwner(m.fromRoot, path)
 		}
 		return nil
@@ -206,7 +206,9 @@ func (m *migration) media(ctx context.Context, u *sourceUser, dir string) (linke
 }
 
 // link makes dst another name of the file src where that can be done, and else
-// a copy. It is for files that are replaced, but never written to in place.
+// a copy that belongs to the owner of the source; a linked file is the source's
+// too and stays as it is. It is for files that are replaced, but never written
+// to in place.
 func (m *migration) link(src, dst string) (linked bool, err error) {
 	if fi, err := os.Lstat(src); err == nil && fi.Mode().IsRegular() && !m.copyFiles {
 		if err := os.Link(src, dst); err == nil {
@@ -226,6 +228,7 @@ func (m *migration) link(src, dst string) (linked bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	inheritOwner(m.fromRoot, dst)
 	if _, err := io.Copy(out, in); err != nil {
 		return false, errors.Join(err, out.Close())
 	}

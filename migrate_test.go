@@ -213,3 +213,80 @@ func TestMigrateInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// TestMigrateOwner: what root copies belongs to the owner of the source, also
+// media files that could not be linked because they go to another disk; linked
+// ones, which are the source's too, keep the owner that they have.
+func TestMigrateOwner(t *testing.T) {
+	const server, other = 4711, 4712
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	for _, disk := range []string{"same", "another", "same, with --copy"} {
+		t.Run(disk, func(t *testing.T) {
+			dir, to := legacyDirs()[0].unpack(t), t.TempDir()
+			if disk == "another" {
+				to = otherDisk(t, dir)
+			}
+			alice := filepath.Join(dir, "collections", "alice")
+			if err := os.MkdirAll(filepath.Join(alice, collection.SnapshotDir), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(alice, collection.SnapshotDir, "old"), []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			const foreign = "collections/alice/collection.media/one.png"
+			err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+				if err == nil && e.Type().IsRegular() {
+					err = os.Chmod(path, 0o600) // UMask=0077
+				}
+				return errors.Join(err, os.Chown(path, server, server))
+			})
+			if err = errors.Join(err, os.Chown(filepath.Join(dir, foreign), other, other)); err != nil {
+				t.Fatal(err)
+			}
+			args := []string{"--from", dir, "--to", filepath.Join(to, "new")}
+			if disk == "same, with --copy" {
+				args = append(args, "--copy")
+			}
+			r := migrated(t, args...)
+			if linked := r.Users[0].Linked > 0; linked != (disk == "same") {
+				t.Errorf("%d files linked", r.Users[0].Linked)
+			}
+			for path := range tree(t, filepath.Join(to, "new")) {
+				fi, err := os.Stat(filepath.Join(to, "new", path))
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := uint32(server)
+				if disk == "same" && filepath.ToSlash(path) == foreign {
+					want = other
+				}
+				if uid, ok := ownerOf(fi); ok && uid != want {
+					t.Errorf("%s (%v) belongs to %d, not to %d", path, fi.Mode(), uid, want)
+				}
+			}
+			fi, err := os.Stat(filepath.Join(dir, foreign))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if uid, ok := ownerOf(fi); ok && uid != other {
+				t.Errorf("the original was given to %d", uid)
+			}
+		})
+	}
+}
+
+// otherDisk makes a folder where no file of dir can be linked.
+func otherDisk(t *testing.T, dir string) string {
+	t.Helper()
+	to, err := os.MkdirTemp("/dev/shm", "ankisyncd-test-*")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(to) })
+	if err := os.Link(filepath.Join(dir, "auth.db"), filepath.Join(to, "link")); err == nil {
+		t.Skip("/dev/shm is not another disk")
+	}
+	return to
+}

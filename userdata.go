@@ -40,7 +40,8 @@ func inspectMedia(ctx context.Context, dir, tempDir string) (*media.Report, erro
 }
 
 // userFolders lists the folders below a data root that are users': all but
-// those that begin with a dot or cannot be a user's name.
+// those that cannot be a user's name, as those of our temporary folders, and
+// those that begin with a dot and hold nothing of ours (.git, .Trash-1000).
 func userFolders(root string) ([]string, error) {
 	entries, err := os.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,11 +57,23 @@ func userFolders(root string) ([]string, error) {
 			fi, err := os.Stat(filepath.Join(root, e.Name()))
 			isDir = err == nil && fi.IsDir()
 		}
-		if isDir && !strings.HasPrefix(e.Name(), ".") && auth.ValidUserName(e.Name()) == nil {
+		if !isDir || auth.ValidUserName(e.Name()) != nil {
+			continue
+		}
+		if !strings.HasPrefix(e.Name(), ".") || holdsData(filepath.Join(root, e.Name())) {
 			names = append(names, e.Name())
 		}
 	}
 	return names, nil
+}
+
+// holdsData reports whether anything in a folder is what a user's has.
+func holdsData(dir string) bool {
+	ours := slices.Concat([]string{collection.FileName, collection.SnapshotDir}, media.DatabaseNames(), media.FolderNames())
+	return slices.ContainsFunc(ours, func(name string) bool {
+		_, err := os.Lstat(filepath.Join(dir, name))
+		return err == nil || !errors.Is(err, fs.ErrNotExist) // one that cannot be read is not passed over
+	})
 }
 
 // readUsers lists the users of a user database, and the number of devices that

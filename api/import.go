@@ -51,9 +51,9 @@ func importFile(ctx context.Context, c *call) (any, error) {
 }
 
 // importPackage unpacks a package into a folder of its own, which is gone
-// afterwards.
+// afterwards. Its name cannot be a user's.
 func (c *call) importPackage(ctx context.Context, kind, data string) (err error) {
-	dir, err := os.MkdirTemp(c.a.o.TempDir, ".import-*")
+	dir, err := os.MkdirTemp(c.a.o.TempDir, ".ankisyncd-import-*")
 	if err != nil {
 		return err
 	}

@@ -231,7 +231,7 @@ func (c *call) putFile(ctx context.Context, p *apkg, partName, name string) (str
 		return "", err
 	}
 	defer func() { _ = r.Close() }()
-	tmp, err := os.CreateTemp(c.a.o.TempDir, ".import-media-*")
+	tmp, err := os.CreateTemp(c.a.o.TempDir, ".ankisyncd-import-media-*")
 	if err != nil {
 		return "", err
 	}

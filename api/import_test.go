@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/ankisyncd/ankisyncd/auth"
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/media"
 )
@@ -354,4 +356,21 @@ func FuzzParseText(f *testing.F) {
 			t.Errorf("%d fields", len(fields))
 		}
 	})
+}
+
+// TestTemporaryNames: what a killed import leaves in the data root is no user's,
+// whatever users are called.
+func TestTemporaryNames(t *testing.T) {
+	var log strings.Builder
+	o := Options{TempDir: filepath.Join(t.TempDir(), "file"), Log: slog.New(slog.NewTextHandler(&log, nil))}
+	if err := os.WriteFile(o.TempDir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, o, collection.Options{})
+	c.wants(500, "import_file", importOf("apkg", "eA=="))
+	_, name, _ := strings.Cut(log.String(), o.TempDir+"/")
+	name, _, _ = strings.Cut(name, ":")
+	if name == "" || auth.ValidUserName(name) == nil {
+		t.Errorf("%q may be a user's name:\n%s", name, &log)
+	}
 }

@@ -93,6 +93,7 @@ type Config struct {
 	Warnings []string
 
 	sources map[string]string // key -> where its value comes from
+	blank   map[string]bool   // secrets that were given, but with nothing in them
 }
 
 // User is an account that the configuration itself names.

@@ -235,7 +235,7 @@ var table = []key{
 	{
 		name: "rest_token", group: groupREST, def: "", unit: "text", ex: "a-long-random-text",
 		field: func(c *Config) any { return &c.RestToken },
-		doc:   `If set, the RESTful API wants the header "Authorization: Bearer" with this text. Better not in a file that others can read: see "Secrets".`,
+		doc:   `If set, the RESTful API wants the header "Authorization: Bearer" with this text. Better not in a file that others can read: see "Secrets". One that is given by such a way but is empty keeps the server from starting while the API is on.`,
 	},
 	{
 		name: "full_sync_manager", group: groupClass, def: "", unit: "Python class", ex: "ankisyncd.full_sync.FullSyncManager",

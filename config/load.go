@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -262,6 +264,7 @@ func (l *loader) apply() {
 		}
 		if err == nil {
 			err = k.set(l.c, text)
+			l.noteBlank(k, e, text)
 		}
 		if err != nil {
 			l.errs = append(l.errs, keyError(k, e.text, e.source, err))
@@ -284,6 +287,29 @@ func (l *loader) finish() {
 	l.c.BaseMediaURL = slashed(l.c.BaseMediaURL)
 	l.c.BasePath = strings.TrimSuffix(slashed(l.c.BasePath), "/")
 	l.hints()
+	l.openREST()
+}
+
+// openREST warns of a RESTful API that other machines may use without a token.
+func (l *loader) openREST() {
+	if l.c.RestPort == 0 || l.c.RestToken != "" {
+		return
+	}
+	var others []string
+	for _, h := range l.c.RestAllowedHosts {
+		if h == "*" {
+			others = []string{"everybody"}
+			break
+		}
+		ps, _ := parsePrefixes(h) // Validate has a word on what is none
+		if slices.ContainsFunc(ps, func(p netip.Prefix) bool { return !p.Addr().IsLoopback() }) {
+			others = append(others, h)
+		}
+	}
+	if len(others) > 0 {
+		l.warn("%s: rest_allowed_hosts lets %s use the RESTful API, which asks for no password; set rest_token",
+			l.c.Source("rest_allowed_hosts"), strings.Join(others, ", "))
+	}
 }
 
 // slashed adds the slashes at both ends of a URL path.

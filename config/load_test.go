@@ -268,6 +268,7 @@ func TestPlaces(t *testing.T) {
 // TestBad has everything that must keep the server from starting; the message
 // names key, value and source.
 func TestBad(t *testing.T) {
+	const restOn = "rest_port = 27702\nrest_allowed_hosts = *"
 	for _, test := range []struct {
 		name, conf string
 		env        []string
@@ -307,6 +308,13 @@ func TestBad(t *testing.T) {
 		{"official user twice", "", []string{"SYNC_USER1=me:x", "SYNC_USER2=me:y"}, []string{"SYNC_USER2", "already"}},
 		{"secret twice", "", []string{"SYNC_USER1=me:x", "SYNC_USER1_FILE=/x"}, []string{"both set"}},
 		{"secret file missing", "", []string{"ANKISYNCD_REST_TOKEN_FILE=/nonexistent/x"}, []string{"/nonexistent/x"}},
+		{"empty token", restOn, []string{"ANKISYNCD_REST_TOKEN="}, []string{`environment ANKISYNCD_REST_TOKEN: rest_token = ""`, "empty"}},
+		{"empty token over the file's", restOn + "\nrest_token = x", []string{"ANKISYNCD_REST_TOKEN="}, []string{"environment ANKISYNCD_REST_TOKEN:"}},
+		{"empty token, API on by environment", "", []string{"ANKISYNCD_REST_TOKEN=", "ANKISYNCD_REST_PORT=1"}, []string{"environment ANKISYNCD_REST_TOKEN:"}},
+		{"empty token file", restOn, []string{"ANKISYNCD_REST_TOKEN_FILE=" + write(t, "empty", "")}, []string{"environment ANKISYNCD_REST_TOKEN_FILE: rest_token"}},
+		{"token file of line breaks", restOn, []string{"ANKISYNCD_REST_TOKEN_FILE=" + write(t, "blank", " \n\n")}, []string{"environment ANKISYNCD_REST_TOKEN_FILE: rest_token"}},
+		{"empty credential", restOn, []string{"CREDENTIALS_DIRECTORY=" + filepath.Dir(write(t, "rest_token", "\n"))}, []string{"credential rest_token: rest_token"}},
+		{"token that refers to an empty variable", restOn + "\nrest_token = %(mine)s", []string{"ANKISYNCD_MINE="}, []string{"ankisyncd.conf:4: rest_token"}},
 		{"account without database", "auth_db_path =", []string{"ANKISYNCD_USERNAME=a", "ANKISYNCD_PASSWORD=b"}, []string{"auth_db_path"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -343,9 +351,13 @@ func TestGood(t *testing.T) {
 		"rest_allowed_hosts = *",
 		"trusted_proxies =",
 		"PORT : 1",
+		"rest_port = 1\nrest_token =",
 	} {
 		mustLoad(t, LoadOptions{Path: write(t, "ankisyncd.conf", "[sync_app]\n"+conf+"\n")})
 	}
+	// Without the RESTful API nobody needs a token.
+	mustLoad(t, LoadOptions{Environ: []string{"ANKISYNCD_REST_TOKEN="}})
+	mustLoad(t, LoadOptions{Environ: []string{"ANKISYNCD_REST_TOKEN_FILE=" + write(t, "empty", "")}})
 }
 
 func TestWarnings(t *testing.T) {
@@ -360,6 +372,13 @@ func TestWarnings(t *testing.T) {
 		{"certfile = /x", nil, "tls_cert"},
 		{"", []string{"ANKISYNCD_FOO_BAR_BAZ=1"}, "environment ANKISYNCD_FOO_BAR_BAZ"},
 		{"", []string{"ANKISYNCD_PORT=tcp://10.0.0.1:27701"}, "Kubernetes"},
+		{"rest_port = 1\nrest_allowed_hosts = *", nil, "ankisyncd.conf:3: rest_allowed_hosts lets everybody use the RESTful API"},
+		{"rest_port = 1\nrest_allowed_hosts = ::1, 10.0.0.0/8 1.2.3.4", nil, "lets 10.0.0.0/8, 1.2.3.4 use"},
+		{"rest_port = 1\nrest_allowed_hosts = 127.0.0.0/7", nil, "lets 127.0.0.0/7 use"},
+		{"rest_port = 1\nrest_allowed_hosts = *\nrest_token = x", nil, ""},
+		{"rest_port = 1\nrest_allowed_hosts = *", []string{"ANKISYNCD_REST_TOKEN=x"}, ""},
+		{"rest_port = 1\nrest_host = 0.0.0.0\nrest_allowed_hosts = 127.0.0.0/8 ::1", nil, ""},
+		{"rest_allowed_hosts = *", nil, ""},
 		{"", []string{"ANKISYNCD_URL=x", "ANKISYNCD_SERVICE_HOST=y", "ANKISYNCD_VERSION=1"}, ""},
 	} {
 		c := mustLoad(t, LoadOptions{Path: write(t, "ankisyncd.conf", "[sync_app]\n"+test.conf+"\n"), Environ: test.env})

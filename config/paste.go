@@ -111,9 +111,6 @@ func (p *pasteFile) rest(sync, rest string) {
 	}
 	if v, ok := p.value(rest, "allowed_hosts"); ok {
 		l.put("rest_allowed_hosts", v, p.where(rest, "allowed_hosts"))
-		if v == "*" {
-			l.warn("%s: everybody may use the RESTful API, which asks for no password; set rest_token", p.where(rest, "allowed_hosts"))
-		}
 	} else {
 		l.warn("%s: no allowed_hosts in [%s]: AnkiServer let everybody use the RESTful API then, this server only this machine; see rest_allowed_hosts", p.path, rest)
 	}

@@ -102,6 +102,29 @@ func (l *loader) secretFile(key, path, source string) bool {
 	return true
 }
 
+// noteBlank remembers a secret that somebody meant to give: an empty file, a
+// variable that is set from one that is not. A line without a value in the
+// configuration file is the default written out, as in the shipped one.
+func (l *loader) noteBlank(k *key, e entry, text string) {
+	if !k.secret() || strings.TrimSpace(text) != "" || e.text == "" && !outsideFile(e.source) {
+		return
+	}
+	if l.c.blank == nil {
+		l.c.blank = map[string]bool{}
+	}
+	l.c.blank[k.name] = true
+}
+
+// outsideFile reports whether a source is not the configuration file.
+func outsideFile(source string) bool {
+	for _, prefix := range []string{"environment ", "credential ", "flag "} {
+		if strings.HasPrefix(source, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // account takes ANKISYNCD_USERNAME and ANKISYNCD_PASSWORD of ankisyncd-rs:
 // both non-empty, the account is created if there is none of that name.
 func (l *loader) account() {

@@ -171,6 +171,9 @@ func (v *validator) rest() {
 	if everybody && len(v.c.RestAllowedHosts) > 1 {
 		v.bad("rest_allowed_hosts", "* stands alone")
 	}
+	if v.c.RestPort != 0 && v.c.blank["rest_token"] {
+		v.bad("rest_token", "is given there, but empty: the RESTful API would ask nobody for a token; put the token in, or take it away from there")
+	}
 	if v.c.RestPort != 0 && v.c.RestPort == v.c.MetricsPort {
 		v.bad("rest_port", "must differ from metrics_port")
 	}

@@ -79,8 +79,8 @@ func (s *Server) meta(ctx context.Context, c *call, body []byte) (any, error) {
 	if *req.Version < minProtocol || *req.Version > maxProtocol || tooOld(req.Client) {
 		return nil, errTooOld
 	}
-	if textIDs(req.Client) {
-		s.oldIDs.add(c.operation())
+	if req.Client != "" && !c.zstd() {
+		s.idForms.note(c.operation(), textIDs(req.Client))
 	}
 	s.o.Auth.Seen(c.session, c.addr, c.client)
 	user := c.session.User

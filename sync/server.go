@@ -84,7 +84,7 @@ type Observation struct {
 type Server struct {
 	o        Options
 	steps    map[string]step
-	oldIDs   textIDClients
+	idForms  idForms
 	spooling atomic.Int64 // bytes in spools
 	memory   *budget      // what large messages may take, bytes
 

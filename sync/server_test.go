@@ -210,26 +210,50 @@ func TestRoutes(t *testing.T) {
 // TestNotetypeIDs: clients before 2.1.24 compare notetype ids as text and
 // rename a notetype whose id comes as a number (docs/protocol.md §10).
 func TestNotetypeIDs(t *testing.T) {
-	for cv, text := range map[string]bool{"ankidesktop,2.0.33,lin": true, "ankidesktop,2.1.23,lin": true, "ankidesktop,2.1.26,lin": false, "anki,2.1.49,lin": false} {
-		g := newRig(t)
-		up := g.loggedIn(10)
-		up.upload(fixture(t, "v11-2.1.36"))
-		c := g.loggedIn(10)
-		c.version, c.cv = 9, cv
-		c.meta()
-		c.ok("sync/start", map[string]any{"minUsn": 0, "lnewer": true}, nil)
-		var ch struct {
-			Models []struct{ ID json.RawMessage }
-		}
-		c.ok("sync/applyChanges", map[string]any{"changes": map[string]any{"models": []any{}, "decks": [2][]any{}, "tags": []any{}}}, &ch)
-		if len(ch.Models) == 0 {
-			t.Fatal("no notetypes")
-		}
-		for _, m := range ch.Models {
-			if got := m.ID[0] == '"'; got != text {
-				t.Errorf("%s: id %s", cv, m.ID)
+	for _, tc := range []struct {
+		cv, agent string
+		noMeta    bool // it went to the process that ran before
+		text      bool
+	}{
+		{cv: "ankidesktop,2.0.33,lin", text: true},
+		{cv: "ankidesktop,2.1.23,lin", text: true},
+		{cv: "ankidesktop,2.1.26,lin"},
+		{cv: "anki,2.1.49,lin"},
+		{agent: "Python-httplib2/0.7.7 (gzip)", noMeta: true, text: true},
+		{agent: "Anki 2.1.11", noMeta: true, text: true},
+		{agent: "Anki 2.1.23", noMeta: true, text: true},
+		{agent: "Anki 2.1.26", noMeta: true},
+		{agent: "AnkiDroid-2.9", noMeta: true},
+		{agent: "Anki ", noMeta: true},
+		{agent: "", noMeta: true},
+		{agent: "Anki 2.1.11", text: true}, // meta without a version
+		// What meta says is the client's own word.
+		{cv: "program,1", agent: "Python-httplib2/0.7.7 (gzip)"},
+		{cv: "ankidesktop,2.1.11,lin", agent: "Anki 2.1.26", text: true},
+	} {
+		t.Run(tc.cv+" "+tc.agent, func(t *testing.T) {
+			g := newRig(t)
+			up := g.loggedIn(10)
+			up.upload(fixture(t, "v11-2.1.36"))
+			c := g.loggedIn(10)
+			c.version, c.cv, c.agent = 9, tc.cv, tc.agent
+			if !tc.noMeta {
+				c.meta()
 			}
-		}
+			c.ok("sync/start", map[string]any{"minUsn": 0, "lnewer": true}, nil)
+			var ch struct {
+				Models []struct{ ID json.RawMessage }
+			}
+			c.ok("sync/applyChanges", map[string]any{"changes": map[string]any{"models": []any{}, "decks": [2][]any{}, "tags": []any{}}}, &ch)
+			if len(ch.Models) == 0 {
+				t.Fatal("no notetypes")
+			}
+			for _, m := range ch.Models {
+				if got := m.ID[0] == '"'; got != tc.text {
+					t.Errorf("id %s", m.ID)
+				}
+			}
+		})
 	}
 }
 

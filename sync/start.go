@@ -69,7 +69,7 @@ func (s *Server) start(ctx context.Context, c *call, body []byte) (any, error) {
 		return nil, badf("start: no session key")
 	}
 	o := collection.StartOptions{
-		SKey: c.skey, ClientUSN: collection.USN(*req.MinUSN), ClientNewer: *req.LNewer, TextIDs: s.oldIDs.has(c.operation()),
+		SKey: c.skey, ClientUSN: collection.USN(*req.MinUSN), ClientNewer: *req.LNewer, TextIDs: s.textIDs(c),
 	}
 	if req.Graves != nil {
 		g := req.Graves.graves()

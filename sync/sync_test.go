@@ -77,6 +77,7 @@ type client struct {
 	key     string
 	skey    string
 	cv      string
+	agent   string // User-Agent; empty: net/http's
 	// noSize: the answer's length need not be what the header says.
 	noSize bool
 }
@@ -144,6 +145,9 @@ func (c *client) request(path string, raw []byte) *http.Request {
 	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, c.srv.URL+"/"+path, &body)
 	if err != nil {
 		c.t.Fatal(err)
+	}
+	if c.agent != "" {
+		header.Set("User-Agent", c.agent)
 	}
 	req.Header = header
 	return req

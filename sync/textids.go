@@ -1,37 +1,61 @@
 package sync
 
-import "sync"
+import (
+	"net/http"
+	"strings"
+	"sync"
+)
 
-// textIDClients remembers the syncs of clients that know notetype ids as text
-// (docs/protocol.md §10): only meta tells the version, and the session key that
-// follows in every step.
-type textIDClients struct {
+// idForms remembers which form of notetype ids the clients of running syncs
+// know, text or number (docs/protocol.md §10): only meta tells the version, and
+// the session key that follows in every step.
+type idForms struct {
 	mu    sync.Mutex
-	known map[string]bool
+	text  map[string]bool
 	order []string
 }
 
-const maxTextIDClients = 1024
+const maxIDForms = 1024
 
-func (t *textIDClients) add(key string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.known == nil {
-		t.known = map[string]bool{}
+func (f *idForms) note(key string, text bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.text == nil {
+		f.text = map[string]bool{}
 	}
-	if t.known[key] {
-		return
+	if _, noted := f.text[key]; !noted {
+		if len(f.order) == maxIDForms {
+			delete(f.text, f.order[0])
+			f.order = f.order[1:]
+		}
+		f.order = append(f.order, key)
 	}
-	if len(t.order) == maxTextIDClients {
-		delete(t.known, t.order[0])
-		t.order = t.order[1:]
-	}
-	t.known[key] = true
-	t.order = append(t.order, key)
+	f.text[key] = text
 }
 
-func (t *textIDClients) has(key string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.known[key]
+func (f *idForms) of(key string) (text, noted bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	text, noted = f.text[key]
+	return text, noted
+}
+
+// textIDs reports whether the client of a start knows notetype ids as text. Its
+// meta may have gone to the process that ran before this one: then the name that
+// it gives itself in every request has to do.
+func (s *Server) textIDs(c *call) bool {
+	if c.zstd() {
+		return false // 2.1.57 and later
+	}
+	if text, noted := s.idForms.of(c.operation()); noted {
+		return text
+	}
+	return agentTextIDs(c.r)
+}
+
+// agentTextIDs is textIDs for a User-Agent: that of Python's library in 2.0.x,
+// "Anki 2.1.11" in 2.1.x. Others name no version, and get numbers.
+func agentTextIDs(r *http.Request) bool {
+	version, ok := strings.CutPrefix(r.UserAgent(), "Anki ")
+	return isPython2(r) || ok && textIDs("ankidesktop,"+version)
 }
