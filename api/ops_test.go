@@ -327,3 +327,39 @@ func TestFetchAheadFiltered(t *testing.T) {
 		t.Errorf("three cards of a filtered deck: %v, then more", seen)
 	}
 }
+
+// TestSounds: sounds stand in a side as they are written, those of the question
+// not in the answer, and what looks like a place to play is text.
+func TestSounds(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	places := strings.Repeat("[anki:play:q:0]", 200)
+	for _, b := range []struct{ name, front, back, question, answer string }{
+		{"question", "f [sound:f.mp3]", "b", "f [sound:f.mp3]", "f |b"},
+		{"answer", "f", "b [sound:b.mp3]", "f", "f|b [sound:b.mp3]"},
+		{"both", "f[sound:f.mp3]", "b[sound:b.mp3]", "f[sound:f.mp3]", "f|b[sound:b.mp3]"},
+		{"two", "[sound:1.mp3]f[sound:2.mp3]", "b", "[sound:1.mp3]f[sound:2.mp3]", "f|b"},
+		{"entity", "f[sound:a&amp;b.mp3]", "b", "f[sound:a&amp;b.mp3]", "f|b"},
+		{"speech", "f[anki:tts lang=en_US]hello[/anki:tts]", "b", "f[anki:tts lang=en_US]hello[/anki:tts]", "f|b"},
+		{"place without a sound", "f[anki:play:q:0]", "[anki:play:a:7]b", "f[anki:play:q:0]", "f[anki:play:q:0]|[anki:play:a:7]b"},
+		{"place and sound", "[anki:play:q:0]f[sound:f.mp3]", "b[anki:play:q:0][sound:b.mp3]", "[anki:play:q:0]f[sound:f.mp3]",
+			"[anki:play:q:0]f|b[anki:play:q:0][sound:b.mp3]"},
+		{"many places", "[sound:" + long + "]" + places, "b", "[sound:" + long + "]" + places, places + "|b"},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			c := newClient(t, Options{}, collection.Options{})
+			body, _ := json.Marshal(map[string]any{"model": "Basic", "fields": map[string]string{"Front": b.front, "Back": b.back}})
+			c.ok("add_note", string(body))
+			cards := decodeTo[[]struct{ Question, Answer string }](t, c.ok("find_cards", `{"preload":1}`))
+			if len(cards) != 1 {
+				t.Fatalf("%d cards", len(cards))
+			}
+			answer := strings.Replace(cards[0].Answer, "\n\n<hr id=answer>\n\n", "|", 1)
+			if cards[0].Question != b.question {
+				t.Errorf("question of %d bytes, want %d: %.200q", len(cards[0].Question), len(b.question), cards[0].Question)
+			}
+			if answer != b.answer {
+				t.Errorf("answer of %d bytes, want %d: %.200q", len(answer), len(b.answer), answer)
+			}
+		})
+	}
+}

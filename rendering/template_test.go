@@ -165,3 +165,20 @@ func TestTooLarge(t *testing.T) {
 		}
 	}
 }
+
+// TestKeepAV: sounds and speech as they are written, on the front not once more
+// on the back.
+func TestKeepAV(t *testing.T) {
+	for _, tt := range []struct{ front, back, question, answer string }{
+		{"{{F}}", "{{FrontSide}}|{{B}}", "f[sound:f.mp3]", "f|b[sound:b.mp3]"},
+		{"{{F}}", "{{F}}|{{B}}", "f[sound:f.mp3]", "f[sound:f.mp3]|b[sound:b.mp3]"},
+		{"{{F}}[anki:play:q:0]", "{{FrontSide}}", "f[sound:f.mp3][anki:play:q:0]", "f[anki:play:q:0]"},
+		{"{{tts en_US voices=a:F}}x", "{{FrontSide}}", "[anki:tts lang=en_US voices=a]f[sound:f.mp3][/anki:tts]x", "x"},
+	} {
+		card := &Card{Formats: Formats{Front: tt.front, Back: tt.back}, Fields: []Field{{"F", "f[sound:f.mp3]"}, {"B", "b[sound:b.mp3]"}}}
+		out, err := Render(card, Options{KeepAV: true})
+		if err != nil || out.Question != tt.question || out.Answer != tt.answer || out.QuestionAV != nil || out.AnswerAV != nil {
+			t.Errorf("%s, %s: got %+v, %v", tt.front, tt.back, out, err)
+		}
+	}
+}
