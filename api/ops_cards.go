@@ -72,7 +72,7 @@ func cardIndex(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	return c.view(ctx, func(t *collection.Txn) (any, error) {
-		o, err := cardObject(t, id, readCardOptions(c.p))
+		o, err := c.counted(cardObject(t, id, readCardOptions(c.p)))
 		return o, unknown(err)
 	})
 }
@@ -177,7 +177,7 @@ func nextCard(ctx context.Context, c *call) (any, error) {
 		if err != nil || !ok {
 			return err
 		}
-		if out, err = cardObject(t, id, readCardOptions(c.p)); err != nil {
+		if out, err = c.counted(cardObject(t, id, readCardOptions(c.p))); err != nil {
 			return err
 		}
 		out["timerStarted"] = seconds(c.now())

@@ -261,6 +261,53 @@ func TestPreloadIsBounded(t *testing.T) {
 	}
 }
 
+// TestAnswerIsBounded: five cards of 40 kB each, of which an answer of 100 kB
+// holds two; and one that alone is too large.
+func TestAnswerIsBounded(t *testing.T) {
+	c := newClient(t, Options{MaxAnswerBytes: 100_000}, collection.Options{})
+	add := func(front string) {
+		c.ok("add_note", fmt.Sprintf(`{"model":"Basic","fields":{"Front":"%s"}}`, front))
+	}
+	for i := range 5 {
+		add(fmt.Sprint(i) + strings.Repeat("x", 20_000))
+	}
+	ids := decodeTo[[]struct{ ID int64 }](t, c.ok("find_cards", "{}"))
+	for _, b := range []struct {
+		path, body string
+		status     int
+	}{
+		{"find_cards", `{}`, 200},
+		{"find_cards", `{"preload":1,"limit":2}`, 200},
+		{"find_cards", `{"preload":1,"limit":3}`, 400},
+		{"find_cards", `{"preload":1}`, 400},
+		{"latest_cards", `{"preload":1,"limit":2}`, 200},
+		{"latest_cards", `{"preload":1}`, 400},
+		{"latest_cards", `{"preload":1,"limit":2,"load_note":1}`, 400},
+		{"latest_notes", `{"preload":1,"limit":4}`, 200},
+		{"latest_notes", `{"preload":1}`, 400},
+		{"find_notes", `{"preload":1}`, 400},
+		{fmt.Sprintf("card/%d", ids[0].ID), `{}`, 200},
+		{"next_card", `{}`, 200},
+	} {
+		c.wants(b.status, b.path, b.body)
+	}
+	add("large " + strings.Repeat(`\"`, 30_000)) // two bytes each in an answer, twice
+	large := decodeTo[[]struct{ ID int64 }](t, c.ok("find_cards", `{"query":"large*"}`))
+	c.ok("suspend_cards", fmt.Sprintf(`{"ids":[%d,%d,%d,%d,%d]}`, ids[0].ID, ids[1].ID, ids[2].ID, ids[3].ID, ids[4].ID))
+	for path, query := range map[string]string{
+		fmt.Sprintf("card/%d", large[0].ID): `{}`, "next_card": `{}`, "find_cards": `{"query":"large*","preload":1}`,
+	} {
+		c.wants(400, path, query)
+	}
+}
+
+// TestFormulasAreBounded: a formula, whose image is much longer than itself.
+func TestFormulasAreBounded(t *testing.T) {
+	c := newClient(t, Options{}, collection.Options{})
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"[$]`+strings.Repeat("-", 12_000_000)+`[/$]"}}`)
+	c.wants(400, "find_cards", `{"preload":1}`)
+}
+
 // TestAddNote covers what the record does not.
 func TestAddNote(t *testing.T) {
 	for _, b := range []struct {

@@ -182,3 +182,26 @@ func TestKeepAV(t *testing.T) {
 		}
 	}
 }
+
+// TestLaTeXIsBounded: an image is some twelve times as long as the shortest
+// formula. What becomes too large is an error, never cut.
+func TestLaTeXIsBounded(t *testing.T) {
+	for _, tt := range []struct {
+		formulas, more int
+		want           error
+	}{
+		{1000, 0, nil},
+		{1, DefaultMaxBytes - 200, nil},
+		{1, DefaultMaxBytes, ErrTooLarge},
+		{800_000, 0, ErrTooLarge},
+	} {
+		text := strings.Repeat("[$]x[/$]", tt.formulas) + strings.Repeat("m", tt.more)
+		out, formulas, err := LaTeX(text, false)
+		if err != tt.want {
+			t.Errorf("%d formulas and %d bytes: got %v, want %v", tt.formulas, tt.more, err, tt.want)
+		}
+		if err == nil && (len(formulas) != tt.formulas || len(out) < tt.more+80*tt.formulas) {
+			t.Errorf("%d formulas and %d bytes: got %d in %d bytes", tt.formulas, tt.more, len(formulas), len(out))
+		}
+	}
+}
