@@ -182,6 +182,84 @@ func TestNextCardGoesOn(t *testing.T) {
 	}
 }
 
+// TestCardIsGivenInside: a card counts as given out while nobody else can ask, and
+// not if the call fails.
+func TestCardIsGivenInside(t *testing.T) {
+	for _, b := range []struct {
+		name   string
+		o      Options
+		panics bool
+		status int
+		given  int // afterwards
+	}{
+		{"is given", Options{}, false, 200, 1},
+		{"is too large", Options{MaxAnswerBytes: 100}, false, 400, 0},
+		{"panics", Options{}, true, 0, 0},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			c := newClient(t, b.o, collection.Options{})
+			c.ok("add_note", `{"model":"Basic","fields":{"Front":"f"}}`)
+			given := func() int {
+				c.h.mu.Lock()
+				defer c.h.mu.Unlock()
+				if s := c.h.state["alice"]; s != nil {
+					return len(s.handed)
+				}
+				return 0
+			}
+			now := c.h.o.Now
+			c.h.o.Now = func() time.Time { // asked inside, for timerStarted
+				if got := given(); got != 1 {
+					t.Errorf("inside, %d cards are given out, want 1", got)
+				}
+				if b.panics {
+					panic("test")
+				}
+				return now()
+			}
+			func() {
+				defer func() {
+					if p := recover(); (p != nil) != b.panics {
+						t.Errorf("panic: %v", p)
+					}
+				}()
+				c.wants(b.status, "next_card", "{}")
+			}()
+			if got := given(); got != b.given {
+				t.Errorf("afterwards, %d cards are given out, want %d", got, b.given)
+			}
+			// And the next call is given the card that the failed one was not.
+			c.h.o.Now, c.h.o.MaxAnswerBytes = now, DefaultMaxAnswerBytes
+			if got := c.ok("next_card", "{}") != ""; got == (b.given == 1) {
+				t.Errorf("the next call is given a card: %v", got)
+			}
+		})
+	}
+}
+
+// TestManyFetchAtOnce: each call is given another card.
+func TestManyFetchAtOnce(t *testing.T) {
+	const cards = 20
+	c := newClient(t, Options{}, collection.Options{})
+	for i := range cards {
+		c.ok("add_note", fmt.Sprintf(`{"model":"Basic","fields":{"Front":"f%d"}}`, i))
+	}
+	answers := make(chan string, cards)
+	for range cards {
+		go func() {
+			_, text := c.post("next_card", "{}")
+			answers <- text
+		}()
+	}
+	seen := map[int64]bool{}
+	for range cards {
+		seen[decodeTo[struct{ ID int64 }](t, <-answers).ID] = true
+	}
+	if len(seen) != cards {
+		t.Errorf("%d cards were given to %d calls", len(seen), cards)
+	}
+}
+
 func TestOldSchedulerIsOnlyLookedAt(t *testing.T) {
 	s := openFixture(t, func() time.Time { return goldenTime })
 	c := &client{t: t, s: s, h: New(Options{Collections: s, Now: func() time.Time { return goldenTime }})}
