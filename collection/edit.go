@@ -37,8 +37,9 @@ type Txn struct {
 	delta    Counts
 
 	// kept is the file that holds the previous state, "" if there is none: a
-	// temporary one, and a snapshot once the commit is at hand.
+	// temporary one, and a snapshot (placed) once the commit is at hand.
 	kept, keptFor string
+	placed        bool
 
 	// What was read and still holds; writing methods see to that.
 	notetypes map[int64]*notetypeInUse
@@ -289,7 +290,9 @@ func (t *Txn) rollback() {
 		t.s.o.Log.Warn("roll back edit", "user", t.u.name, "err", err)
 		t.s.closeHandle(t.u)
 		t.u.meta.Store(nil)
-		t.dropKept()
+		if !t.placed { // else it is unknown whether the commit happened
+			t.dropKept()
+		}
 		return
 	}
 	t.dropKept()

@@ -65,7 +65,7 @@ func (t *Txn) placeKept() error {
 			_ = os.Remove(dst) // it may have its name already
 			return err
 		}
-		t.kept = dst
+		t.kept, t.placed = dst, true
 		return nil
 	}
 }

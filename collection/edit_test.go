@@ -415,3 +415,38 @@ func TestEditKeeps(t *testing.T) {
 		})
 	}
 }
+
+// TestEditKeepsInDoubt: where the connection breaks at the commit, nobody knows
+// whether it happened, and the snapshot stays; where it breaks before, it goes.
+func TestEditKeepsInDoubt(t *testing.T) {
+	for moment, want := range map[string]int{"before rename": 0, "before commit": 1} {
+		r := newRig(t, Options{})
+		r.seed(testUser)
+		err := r.s.EditWith(t.Context(), testUser, EditOptions{Keep: "import"}, func(tx *Txn) error {
+			testHook = func(m string) {
+				if m != moment {
+					return
+				}
+				if err := tx.h.conn.Close(); err != nil {
+					t.Error(err)
+				}
+				if moment == "before rename" { // so that it fails there
+					removeWithSides(tx.kept)
+				}
+			}
+			return addTo("Basic")(tx)
+		})
+		testHook = nil
+		if err == nil {
+			t.Errorf("%s: no error", moment)
+		}
+		if got := r.snapshotIDs(); len(got) != want {
+			t.Errorf("%s: snapshots %q, want %d", moment, got, want)
+		}
+		if l := r.leftovers(testUser); len(l) > 0 {
+			t.Errorf("%s: left %q", moment, l)
+		}
+		r.edit(addTo("Basic"))
+		r.checkCollection()
+	}
+}
