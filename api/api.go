@@ -17,6 +17,7 @@ import (
 const (
 	DefaultMaxBodyBytes   = 16 << 20
 	DefaultMaxImportBytes = 64 << 20
+	DefaultMaxAnswerBytes = 64 << 20
 )
 
 // MaxPreload is how many whole objects one answer holds at most. Lists of ids
@@ -62,6 +63,9 @@ type Options struct {
 	// MaxImportBytes limits the body of import_file, and separately what its
 	// package holds after decompression; 0 means DefaultMaxImportBytes.
 	MaxImportBytes int64
+	// MaxAnswerBytes limits the notes and cards of one answer, with all that is
+	// rendered and repeated in them; 0 means DefaultMaxAnswerBytes.
+	MaxAnswerBytes int64
 	// Media takes the media files of imported packages; nil leaves them out.
 	Media MediaStore
 	// TempDir is where import_file unpacks; "" is the system's.
@@ -96,6 +100,9 @@ func New(o Options) *API {
 	}
 	if o.MaxImportBytes <= 0 {
 		o.MaxImportBytes = DefaultMaxImportBytes
+	}
+	if o.MaxAnswerBytes <= 0 {
+		o.MaxAnswerBytes = DefaultMaxAnswerBytes
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -213,6 +220,8 @@ type call struct {
 	a *API
 	route
 	p params
+
+	bytes int64 // of the objects that were made for the answer
 }
 
 func (c *call) now() time.Time { return c.a.o.Now() }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/rendering"
 	"github.com/ankisyncd/ankisyncd/scheduling"
 	"github.com/ankisyncd/ankisyncd/search"
 )
@@ -81,6 +82,8 @@ func asHTTP(err error) *httpError {
 		return status(http.StatusBadRequest, parse.Error())
 	case errors.As(err, &edit):
 		return status(http.StatusBadRequest, edit.Reason)
+	case errors.Is(err, rendering.ErrTooLarge):
+		return status(http.StatusBadRequest, "A card is too large to be shown.")
 	case errors.Is(err, collection.ErrSyncing):
 		return status(http.StatusConflict, "A sync is going on; try again.")
 	case errors.Is(err, collection.ErrOldScheduler), errors.Is(err, scheduling.ErrOldScheduler):

@@ -80,7 +80,7 @@ func (c *call) importPackage(ctx context.Context, kind, data string) (err error)
 	}
 	defer func() { _ = col.Close() }()
 	if kind == "colpkg" {
-		return c.replaceBy(ctx, p, col)
+		return c.replaceBy(ctx, p, col, dir)
 	}
 	// The package becomes a collection of its own, checked as every upload is.
 	src := collection.New(dir, collection.Options{
@@ -104,13 +104,41 @@ func (c *call) importPackage(ctx context.Context, kind, data string) (err error)
 }
 
 // replaceBy makes the package's collection the user's; the previous one stays as
-// a snapshot, and every device does a full sync.
-func (c *call) replaceBy(ctx context.Context, p *apkg, col io.Reader) error {
+// a snapshot, and every device does a full sync. Media files get the names that
+// they have in the package, since its notes refer to these, also where another
+// file has the name. All that may be wrong with the package is found out before
+// anything changes. dir is a folder to unpack in.
+func (c *call) replaceBy(ctx context.Context, p *apkg, col io.Reader, dir string) error {
+	var files []unpacked
+	if c.a.o.Media != nil {
+		var err error
+		if files, err = p.unpackMedia(ctx, dir); err != nil {
+			return err
+		}
+	}
 	if err := c.a.o.Collections.Upload(ctx, c.user, col); err != nil {
 		return packageError(err)
 	}
 	c.forgetHanded()
-	_, err := c.putMedia(ctx, p, nil)
+	for _, f := range files {
+		if err := c.replaceFile(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *call) replaceFile(ctx context.Context, u unpacked) error {
+	f, err := os.Open(u.path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	_, err = c.a.o.Media.Put(ctx, c.user, u.name, f)
+	if errors.Is(err, media.ErrBadRequest) {
+		c.a.o.Log.Warn("media file of a package is left out", "user", c.user, "err", err)
+		return nil
+	}
 	return err
 }
 

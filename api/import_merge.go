@@ -1,6 +1,7 @@
 package api
 
 import (
+	"archive/zip"
 	"context"
 	"crypto/sha1" // Anki names renamed media files by it; nothing is secured
 	"encoding/hex"
@@ -195,8 +196,8 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// putMedia stores the files of a package, all or those that are wanted. A name
-// that means another file here gets the file's hash in it, as in clients.
+// putMedia stores those files of a package that are wanted. A name that means
+// another file here gets the file's hash in it, as in clients.
 func (c *call) putMedia(ctx context.Context, p *apkg, wanted map[string]bool) (renamed map[string]string, err error) {
 	if c.a.o.Media == nil {
 		return nil, nil
@@ -208,10 +209,10 @@ func (c *call) putMedia(ctx context.Context, p *apkg, wanted map[string]bool) (r
 	renamed = map[string]string{}
 	for _, f := range p.zip.File {
 		name, ok := names[f.Name]
-		if !ok || wanted != nil && !wanted[name] && !strings.HasPrefix(name, "_") {
+		if !ok || !wanted[name] && !strings.HasPrefix(name, "_") {
 			continue
 		}
-		to, err := c.putFile(ctx, p, f.Name, name)
+		to, err := c.putFile(ctx, p, f, name)
 		switch {
 		case errors.Is(err, media.ErrBadRequest):
 			c.a.o.Log.Warn("media file of a package is left out", "user", c.user, "err", err)
@@ -225,8 +226,8 @@ func (c *call) putMedia(ctx context.Context, p *apkg, wanted map[string]bool) (r
 }
 
 // putFile unpacks one file to disk, to know its hash before its name.
-func (c *call) putFile(ctx context.Context, p *apkg, partName, name string) (string, error) {
-	r, err := p.open(find(p.zip, partName))
+func (c *call) putFile(ctx context.Context, p *apkg, part *zip.File, name string) (string, error) {
+	r, err := p.open(part)
 	if err != nil {
 		return "", err
 	}

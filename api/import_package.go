@@ -2,9 +2,13 @@ package api
 
 import (
 	"archive/zip"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -129,6 +133,48 @@ func (p *apkg) media() (map[string]string, error) {
 		return nil, &httpError{status: 400, detail: "The package's list of media files is damaged", cause: err}
 	}
 	return names, nil
+}
+
+// unpacked is a media file of a package that was unpacked to path.
+type unpacked struct{ name, path string }
+
+// unpackMedia unpacks all media files of a package into dir.
+func (p *apkg) unpackMedia(ctx context.Context, dir string) ([]unpacked, error) {
+	names, err := p.media()
+	if err != nil {
+		return nil, err
+	}
+	var out []unpacked
+	for i, f := range p.zip.File {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		name, ok := names[f.Name]
+		if !ok {
+			continue
+		}
+		u := unpacked{name: name, path: filepath.Join(dir, "media-"+strconv.Itoa(i))}
+		if err := p.unpack(f, u.path); err != nil {
+			return nil, err
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
+// unpack unpacks one part to path.
+func (p *apkg) unpack(f *zip.File, path string) error {
+	r, err := p.open(f)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	w, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, r)
+	return errors.Join(err, w.Close())
 }
 
 var errMediaList = errors.New("api: damaged list of media files")

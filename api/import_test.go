@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -197,6 +198,78 @@ func TestImportCollection(t *testing.T) {
 	}
 	if snaps, err := c.s.Snapshots("alice"); err != nil || len(snaps) == 0 {
 		t.Errorf("snapshots: %v, %v", snaps, err)
+	}
+}
+
+// TestImportCollectionMedia: a collection that replaces another brings its media
+// files under their names; a package with a fault anywhere changes nothing.
+func TestImportCollectionMedia(t *testing.T) {
+	old, current := source(t)
+	list := file{"media", []byte(`{"0":"one.png","1":"two.mp3"}`)}
+	latest := file{"media", compress(t, mediaList("one.png", "two.mp3"))}
+	col, col22 := file{"collection.anki2", old}, file{"collection.anki21b", compress(t, current)}
+	zst := func(name, text string) file { return file{name, compress(t, []byte(text))} }
+	for _, b := range []struct {
+		name   string
+		parts  []file
+		status int
+	}{
+		{"2012", []file{col, list, {"0", []byte("picture")}, {"1", []byte("sound")}}, 200},
+		{"2022", []file{col22, latest, zst("0", "picture"), zst("1", "sound")}, 200},
+		{"empty file", []file{col, {"media", []byte(`{"0":"one.png","1":"two.mp3","2":"empty.png"}`)}, {"0", []byte("picture")}, {"1", []byte("sound")}, {"2", nil}}, 200},
+		{"name of a folder", []file{col, {"media", []byte(`{"0":"one.png","1":"two.mp3","2":"../x"}`)},
+			{"0", []byte("picture")}, {"1", []byte("sound")}, {"2", []byte("x")}}, 200},
+		{"damaged list", []file{col, {"media", []byte("{")}, {"0", []byte("picture")}}, 400},
+		{"damaged list of 2022", []file{col22, zst("media", "\xff"), zst("0", "picture")}, 400},
+		{"damaged file", []file{col22, latest, zst("0", "picture"), {"1", []byte("not compressed")}}, 400},
+		{"damaged collection", []file{{"collection.anki2", []byte("text")}, list, {"0", []byte("picture")}}, 400},
+		{"large file", []file{col22, latest, zst("0", "picture"), {"1", compress(t, make([]byte, 4<<20))}}, 413},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			files := media.Open(t.TempDir(), media.Options{})
+			t.Cleanup(func() { _ = files.Close() })
+			for name, text := range map[string]string{"one.png": "another picture", "three.png": "third"} {
+				if _, err := files.Put(t.Context(), "alice", name, strings.NewReader(text)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tmp := t.TempDir()
+			c := newClient(t, Options{Media: files, MaxImportBytes: 1 << 20, TempDir: tmp}, collection.Options{})
+			c.ok("add_note", `{"model":"Basic","fields":{"Front":"previous"}}`)
+			c.wants(b.status, "import_file", importOf("colpkg", pack(t, b.parts...)))
+			notes, want := 2, map[string]string{"one.png": "picture", "two.mp3": "sound", "three.png": "third"}
+			if b.status != 200 {
+				notes, want = 1, map[string]string{"one.png": "another picture", "three.png": "third"}
+			}
+			if got := decodeTo[[]any](t, c.ok("find_notes", "{}")); len(got) != notes {
+				t.Errorf("%d notes, want %d", len(got), notes)
+			}
+			if snaps, err := c.s.Snapshots("alice"); err != nil || len(snaps) != notes-1 {
+				t.Errorf("snapshots: %v, %v", snaps, err)
+			}
+			got := map[string]string{}
+			changes, err := files.Changes(t.Context(), "alice", 0, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, change := range changes {
+				f, err := files.OpenFile(t.Context(), "alice", change.Name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text, err := io.ReadAll(f)
+				if err := errors.Join(err, f.Close()); err != nil {
+					t.Fatal(err)
+				}
+				got[change.Name] = string(text)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("media files (-want +got):\n%s", diff)
+			}
+			if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
 	}
 }
 

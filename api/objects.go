@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/rendering"
@@ -51,6 +52,39 @@ func shape(o, added, newer object) {
 			delete(o, k)
 		}
 	}
+}
+
+// jsonBytes is about how long a value is in an answer; a text is not longer.
+func jsonBytes(v any) (n int64) {
+	switch v := v.(type) {
+	case string:
+		n = 2
+		for _, r := range v {
+			switch {
+			case r < ' ' || r == utf8.RuneError:
+				n += int64(len(`\u0000`))
+			case r == '"' || r == '\\':
+				n += 2
+			default:
+				n += int64(utf8.RuneLen(r))
+			}
+		}
+	case object:
+		for k, e := range v {
+			n += jsonBytes(k) + jsonBytes(e) + 2
+		}
+	case []any:
+		for _, e := range v {
+			n += jsonBytes(e) + 1
+		}
+	case []string:
+		for _, e := range v {
+			n += jsonBytes(e) + 1
+		}
+	default:
+		n = 8
+	}
+	return n
 }
 
 // Newer keys, with the values that say nothing.
@@ -179,15 +213,23 @@ func cardObject(t *collection.Txn, id int64, o cardOptions) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := t.RenderCard(id, rendering.Options{})
+	// Sounds stand in both sides as they are written in notes, and those of the
+	// question not in the answer, as in the original.
+	r, err := t.RenderCard(id, rendering.Options{KeepAV: true})
+	if err != nil {
+		return nil, err
+	}
+	question, err := sideHTML(r.Question, r.SVG)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := sideHTML(r.Answer, r.SVG)
 	if err != nil {
 		return nil, err
 	}
 	out := object{
-		"id": c.ID, "isEmpty": nil, "css": "<style>" + r.CSS + "</style>",
-		"question": sideHTML(r.Question, r.QuestionAV, r.SVG),
-		"answer":   sideHTML(r.Answer, r.AnswerAV, r.SVG),
-		"did":      c.DID, "due": c.Due, "factor": c.Factor, "ivl": c.Ivl, "lapses": c.Lapses,
+		"id": c.ID, "isEmpty": nil, "css": "<style>" + r.CSS + "</style>", "question": question, "answer": answer,
+		"did": c.DID, "due": c.Due, "factor": c.Factor, "ivl": c.Ivl, "lapses": c.Lapses,
 		"left": c.Left, "mod": c.Mod, "nid": c.NID, "odid": c.ODID, "odue": c.ODue, "ord": c.Ord,
 		"queue": c.Queue, "reps": c.Reps, "type": c.Type, "usn": c.USN, "timerStarted": nil,
 	}
@@ -213,28 +255,11 @@ func cardObject(t *collection.Txn, id int64, o cardOptions) (object, error) {
 	return out, nil
 }
 
-// sideHTML gives a rendered side the form it had in the original: sound tags as
-// they are written in notes, and formulas as the images that clients made.
-func sideHTML(html string, tags []rendering.AVTag, svg bool) string {
-	for _, side := range []string{"q", "a"} {
-		if !strings.Contains(html, "[anki:play:"+side) {
-			continue
-		}
-		pairs := make([]string, 0, 2*len(tags))
-		for i, tag := range tags {
-			pairs = append(pairs, fmt.Sprintf("[anki:play:%s:%d]", side, i), tagText(tag))
-		}
-		html = strings.NewReplacer(pairs...).Replace(html)
-	}
-	html, _ = rendering.LaTeX(html, svg)
-	return html
-}
-
-func tagText(tag rendering.AVTag) string {
-	if tag.Speech == nil {
-		return "[sound:" + tag.File + "]"
-	}
-	return "[anki:tts lang=" + tag.Speech.Lang + "]" + tag.Speech.Text + "[/anki:tts]"
+// sideHTML gives a rendered side the form it had in the original: formulas as the
+// images that clients made.
+func sideHTML(html string, svg bool) (string, error) {
+	html, _, err := rendering.LaTeX(html, svg)
+	return html, err
 }
 
 // latestReview is the newest review of a card, nil without one.

@@ -72,7 +72,7 @@ func cardIndex(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	return c.view(ctx, func(t *collection.Txn) (any, error) {
-		o, err := cardObject(t, id, readCardOptions(c.p))
+		o, err := c.counted(cardObject(t, id, readCardOptions(c.p)))
 		return o, unknown(err)
 	})
 }
@@ -153,9 +153,6 @@ func latestRevlog(ctx context.Context, c *call) (any, error) {
 	})
 }
 
-// maxHanded is how many cards are remembered as given out.
-const maxHanded = 10_000
-
 // nextCard is the next card of the current deck, or of the one that is named and
 // becomes it. A card is given out once until the queue is reset.
 func nextCard(ctx context.Context, c *call) (any, error) {
@@ -167,6 +164,13 @@ func nextCard(ctx context.Context, c *call) (any, error) {
 		deck = c.id
 	}
 	var out object
+	var given int64
+	done := false
+	defer func() {
+		if !done {
+			c.takeBack(given)
+		}
+	}()
 	_, err := c.edit(ctx, func(t *collection.Txn) error {
 		if deck != nil {
 			if _, err := c.choose(t, deck); err != nil {
@@ -177,7 +181,11 @@ func nextCard(ctx context.Context, c *call) (any, error) {
 		if err != nil || !ok {
 			return err
 		}
-		if out, err = cardObject(t, id, readCardOptions(c.p)); err != nil {
+		// Here, where nobody else gets at the collection: two calls at once would
+		// be given the same card.
+		given = id
+		c.give(id)
+		if out, err = c.counted(cardObject(t, id, readCardOptions(c.p))); err != nil {
 			return err
 		}
 		out["timerStarted"] = seconds(c.now())
@@ -187,13 +195,7 @@ func nextCard(ctx context.Context, c *call) (any, error) {
 	if err != nil || out == nil {
 		return nil, err
 	}
-	id, _ := out["id"].(int64)
-	c.with(func(s *userState) {
-		if len(s.handed) >= maxHanded {
-			clear(s.handed)
-		}
-		s.handed[id] = true
-	})
+	done = true
 	return out, nil
 }
 
@@ -281,7 +283,7 @@ func answerCard(ctx context.Context, c *call) (any, error) {
 		return err
 	})
 	if err == nil {
-		c.with(func(s *userState) { delete(s.handed, id) })
+		c.takeBack(id)
 	}
 	return v, err
 }

@@ -121,8 +121,21 @@ func (c *call) idList(ctx context.Context, ids []int64, load func(int64) (object
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		return load(id)
+		return c.counted(load(id))
 	})
+}
+
+// counted counts an object that was made for the answer. One answer may hold the
+// same style and model as often as it holds cards, so that a limit on their
+// number is not enough.
+func (c *call) counted(o object, err error) (object, error) {
+	if err != nil {
+		return nil, err
+	}
+	if c.bytes += jsonBytes(o); c.bytes > c.a.o.MaxAnswerBytes {
+		return nil, badRequest("The answer would be larger than %d bytes: ask for fewer objects at once", c.a.o.MaxAnswerBytes)
+	}
+	return o, nil
 }
 
 func (c *call) noteList(ctx context.Context, t *collection.Txn, ids []int64) (any, error) {

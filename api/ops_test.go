@@ -182,6 +182,84 @@ func TestNextCardGoesOn(t *testing.T) {
 	}
 }
 
+// TestCardIsGivenInside: a card counts as given out while nobody else can ask, and
+// not if the call fails.
+func TestCardIsGivenInside(t *testing.T) {
+	for _, b := range []struct {
+		name   string
+		o      Options
+		panics bool
+		status int
+		given  int // afterwards
+	}{
+		{"is given", Options{}, false, 200, 1},
+		{"is too large", Options{MaxAnswerBytes: 100}, false, 400, 0},
+		{"panics", Options{}, true, 0, 0},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			c := newClient(t, b.o, collection.Options{})
+			c.ok("add_note", `{"model":"Basic","fields":{"Front":"f"}}`)
+			given := func() int {
+				c.h.mu.Lock()
+				defer c.h.mu.Unlock()
+				if s := c.h.state["alice"]; s != nil {
+					return len(s.handed)
+				}
+				return 0
+			}
+			now := c.h.o.Now
+			c.h.o.Now = func() time.Time { // asked inside, for timerStarted
+				if got := given(); got != 1 {
+					t.Errorf("inside, %d cards are given out, want 1", got)
+				}
+				if b.panics {
+					panic("test")
+				}
+				return now()
+			}
+			func() {
+				defer func() {
+					if p := recover(); (p != nil) != b.panics {
+						t.Errorf("panic: %v", p)
+					}
+				}()
+				c.wants(b.status, "next_card", "{}")
+			}()
+			if got := given(); got != b.given {
+				t.Errorf("afterwards, %d cards are given out, want %d", got, b.given)
+			}
+			// And the next call is given the card that the failed one was not.
+			c.h.o.Now, c.h.o.MaxAnswerBytes = now, DefaultMaxAnswerBytes
+			if got := c.ok("next_card", "{}") != ""; got == (b.given == 1) {
+				t.Errorf("the next call is given a card: %v", got)
+			}
+		})
+	}
+}
+
+// TestManyFetchAtOnce: each call is given another card.
+func TestManyFetchAtOnce(t *testing.T) {
+	const cards = 20
+	c := newClient(t, Options{}, collection.Options{})
+	for i := range cards {
+		c.ok("add_note", fmt.Sprintf(`{"model":"Basic","fields":{"Front":"f%d"}}`, i))
+	}
+	answers := make(chan string, cards)
+	for range cards {
+		go func() {
+			_, text := c.post("next_card", "{}")
+			answers <- text
+		}()
+	}
+	seen := map[int64]bool{}
+	for range cards {
+		seen[decodeTo[struct{ ID int64 }](t, <-answers).ID] = true
+	}
+	if len(seen) != cards {
+		t.Errorf("%d cards were given to %d calls", len(seen), cards)
+	}
+}
+
 func TestOldSchedulerIsOnlyLookedAt(t *testing.T) {
 	s := openFixture(t, func() time.Time { return goldenTime })
 	c := &client{t: t, s: s, h: New(Options{Collections: s, Now: func() time.Time { return goldenTime }})}
@@ -261,6 +339,53 @@ func TestPreloadIsBounded(t *testing.T) {
 	}
 }
 
+// TestAnswerIsBounded: five cards of 40 kB each, of which an answer of 100 kB
+// holds two; and one that alone is too large.
+func TestAnswerIsBounded(t *testing.T) {
+	c := newClient(t, Options{MaxAnswerBytes: 100_000}, collection.Options{})
+	add := func(front string) {
+		c.ok("add_note", fmt.Sprintf(`{"model":"Basic","fields":{"Front":"%s"}}`, front))
+	}
+	for i := range 5 {
+		add(fmt.Sprint(i) + strings.Repeat("x", 20_000))
+	}
+	ids := decodeTo[[]struct{ ID int64 }](t, c.ok("find_cards", "{}"))
+	for _, b := range []struct {
+		path, body string
+		status     int
+	}{
+		{"find_cards", `{}`, 200},
+		{"find_cards", `{"preload":1,"limit":2}`, 200},
+		{"find_cards", `{"preload":1,"limit":3}`, 400},
+		{"find_cards", `{"preload":1}`, 400},
+		{"latest_cards", `{"preload":1,"limit":2}`, 200},
+		{"latest_cards", `{"preload":1}`, 400},
+		{"latest_cards", `{"preload":1,"limit":2,"load_note":1}`, 400},
+		{"latest_notes", `{"preload":1,"limit":4}`, 200},
+		{"latest_notes", `{"preload":1}`, 400},
+		{"find_notes", `{"preload":1}`, 400},
+		{fmt.Sprintf("card/%d", ids[0].ID), `{}`, 200},
+		{"next_card", `{}`, 200},
+	} {
+		c.wants(b.status, b.path, b.body)
+	}
+	add("large " + strings.Repeat(`\"`, 30_000)) // two bytes each in an answer, twice
+	large := decodeTo[[]struct{ ID int64 }](t, c.ok("find_cards", `{"query":"large*"}`))
+	c.ok("suspend_cards", fmt.Sprintf(`{"ids":[%d,%d,%d,%d,%d]}`, ids[0].ID, ids[1].ID, ids[2].ID, ids[3].ID, ids[4].ID))
+	for path, query := range map[string]string{
+		fmt.Sprintf("card/%d", large[0].ID): `{}`, "next_card": `{}`, "find_cards": `{"query":"large*","preload":1}`,
+	} {
+		c.wants(400, path, query)
+	}
+}
+
+// TestFormulasAreBounded: a formula, whose image is much longer than itself.
+func TestFormulasAreBounded(t *testing.T) {
+	c := newClient(t, Options{}, collection.Options{})
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"[$]`+strings.Repeat("-", 12_000_000)+`[/$]"}}`)
+	c.wants(400, "find_cards", `{"preload":1}`)
+}
+
 // TestAddNote covers what the record does not.
 func TestAddNote(t *testing.T) {
 	for _, b := range []struct {
@@ -325,5 +450,41 @@ func TestFetchAheadFiltered(t *testing.T) {
 	}
 	if len(seen) != 3 || c.ok("next_card", `{"deck":"D"}`) != "" {
 		t.Errorf("three cards of a filtered deck: %v, then more", seen)
+	}
+}
+
+// TestSounds: sounds stand in a side as they are written, those of the question
+// not in the answer, and what looks like a place to play is text.
+func TestSounds(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	places := strings.Repeat("[anki:play:q:0]", 200)
+	for _, b := range []struct{ name, front, back, question, answer string }{
+		{"question", "f [sound:f.mp3]", "b", "f [sound:f.mp3]", "f |b"},
+		{"answer", "f", "b [sound:b.mp3]", "f", "f|b [sound:b.mp3]"},
+		{"both", "f[sound:f.mp3]", "b[sound:b.mp3]", "f[sound:f.mp3]", "f|b[sound:b.mp3]"},
+		{"two", "[sound:1.mp3]f[sound:2.mp3]", "b", "[sound:1.mp3]f[sound:2.mp3]", "f|b"},
+		{"entity", "f[sound:a&amp;b.mp3]", "b", "f[sound:a&amp;b.mp3]", "f|b"},
+		{"speech", "f[anki:tts lang=en_US]hello[/anki:tts]", "b", "f[anki:tts lang=en_US]hello[/anki:tts]", "f|b"},
+		{"place without a sound", "f[anki:play:q:0]", "[anki:play:a:7]b", "f[anki:play:q:0]", "f[anki:play:q:0]|[anki:play:a:7]b"},
+		{"place and sound", "[anki:play:q:0]f[sound:f.mp3]", "b[anki:play:q:0][sound:b.mp3]", "[anki:play:q:0]f[sound:f.mp3]",
+			"[anki:play:q:0]f|b[anki:play:q:0][sound:b.mp3]"},
+		{"many places", "[sound:" + long + "]" + places, "b", "[sound:" + long + "]" + places, places + "|b"},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			c := newClient(t, Options{}, collection.Options{})
+			body, _ := json.Marshal(map[string]any{"model": "Basic", "fields": map[string]string{"Front": b.front, "Back": b.back}})
+			c.ok("add_note", string(body))
+			cards := decodeTo[[]struct{ Question, Answer string }](t, c.ok("find_cards", `{"preload":1}`))
+			if len(cards) != 1 {
+				t.Fatalf("%d cards", len(cards))
+			}
+			answer := strings.Replace(cards[0].Answer, "\n\n<hr id=answer>\n\n", "|", 1)
+			if cards[0].Question != b.question {
+				t.Errorf("question of %d bytes, want %d: %.200q", len(cards[0].Question), len(b.question), cards[0].Question)
+			}
+			if answer != b.answer {
+				t.Errorf("answer of %d bytes, want %d: %.200q", len(answer), len(b.answer), answer)
+			}
+		})
 	}
 }

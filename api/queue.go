@@ -23,3 +23,19 @@ func (c *call) nextUnseen(t *collection.Txn) (int64, bool, error) {
 	}
 	return 0, false, nil
 }
+
+// maxHanded is how many cards are remembered as given out.
+const maxHanded = 10_000
+
+// give remembers a card as given out.
+func (c *call) give(id int64) {
+	c.with(func(s *userState) {
+		if len(s.handed) >= maxHanded {
+			clear(s.handed)
+		}
+		s.handed[id] = true
+	})
+}
+
+// takeBack forgets that a card was given out.
+func (c *call) takeBack(id int64) { c.with(func(s *userState) { delete(s.handed, id) }) }

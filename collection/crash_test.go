@@ -197,6 +197,15 @@ var crashOps = map[string]crashCase{
 			return d.Close()
 		},
 	},
+	"edit": {
+		setUp: func(r *rig) { crashSeed(r) },
+		run: func(s *Store, _ string) error {
+			return s.EditWith(context.Background(), testUser, EditOptions{Keep: "import"}, func(t *Txn) error {
+				return t.SetConfig("crash", strings.Repeat("c", 300_000))
+			})
+		},
+		kept: true,
+	},
 	"first": { // there is nothing yet
 		setUp: func(r *rig) {},
 		run: func(s *Store, _ string) error {

@@ -33,9 +33,13 @@ type Txn struct {
 	dirty    bool // something was written
 	rescoped bool // scm is to change: every device does a full sync
 	stale    bool // something was written that the kept queues do not know of
-	kept     bool // the previous state lies in a snapshot
 	removed  int  // rows that were deleted
 	delta    Counts
+
+	// kept is the file that holds the previous state, "" if there is none: a
+	// temporary one, and a snapshot (placed) once the commit is at hand.
+	kept, keptFor string
+	placed        bool
 
 	// What was read and still holds; writing methods see to that.
 	notetypes map[int64]*notetypeInUse
@@ -238,6 +242,7 @@ func (t *Txn) commit() error {
 		if err := t.h.rollback(); err != nil {
 			return err
 		}
+		t.dropKept()
 		t.u.study = t.study
 		return nil
 	}
@@ -253,9 +258,14 @@ func (t *Txn) commit() error {
 	if err != nil {
 		return err
 	}
+	if err := t.placeKept(); err != nil {
+		return fmt.Errorf("keep the collection: %w", err)
+	}
 	if _, err := t.h.commitHere(); err != nil {
 		return fmt.Errorf("commit edit: %w", err)
 	}
+	kept := t.kept != ""
+	t.kept = "" // whatever happens now, the snapshot stays
 	if t.h.counts != nil {
 		c := t.h.counts.plus(t.delta)
 		t.h.counts = &c
@@ -267,7 +277,7 @@ func (t *Txn) commit() error {
 	t.study.mod, t.study.scm, t.study.usn = after.Mod, after.SCM, after.USN
 	t.u.study = t.study
 	t.s.foldWAL(t.u, maxWALBytes)
-	if t.kept {
+	if kept {
 		t.s.prune(t.u)
 	}
 	return nil
@@ -280,8 +290,12 @@ func (t *Txn) rollback() {
 		t.s.o.Log.Warn("roll back edit", "user", t.u.name, "err", err)
 		t.s.closeHandle(t.u)
 		t.u.meta.Store(nil)
+		if !t.placed { // else it is unknown whether the commit happened
+			t.dropKept()
+		}
 		return
 	}
+	t.dropKept()
 	// What a large transaction spilled into the WAL has changed the file.
 	t.u.remember(t.before)
 }

@@ -14,8 +14,11 @@ import (
 // schema.
 const reasonEdit = "edit"
 
-// keepPrevious makes a snapshot of the committed state, once in a transaction,
-// whatever this one has written so far.
+// keepPrevious copies the committed state, once in a transaction, whatever this
+// one has written so far. The copy becomes a snapshot if the transaction is
+// committed: one that fails or changes nothing must not cost the user an older
+// snapshot. Until then it has a temporary name, as everything that a crash may
+// leave.
 //
 // The collection is open, so its file alone is not its state: commits since the
 // last checkpoint lie in the write-ahead log. Both are copied, which is safe at
@@ -26,33 +29,52 @@ const reasonEdit = "edit"
 // It costs one copy of the file and of a log that checkpoints keep short. (A
 // hard link would go on changing with the collection.)
 func (t *Txn) keepPrevious(reason string) error {
-	if t.kept || t.s.o.Snapshots.Keep < 0 {
+	if t.kept != "" || t.s.o.Snapshots.Keep < 0 {
 		return nil
-	}
-	dir := filepath.Join(t.u.dir, SnapshotDir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("keep the collection: %w", err)
 	}
 	tmp, err := tempPath(t.u.dir)
 	if err != nil {
 		return fmt.Errorf("keep the collection: %w", err)
 	}
-	defer removeWithSides(tmp)
 	if err := t.copyCommitted(tmp); err != nil {
+		removeWithSides(tmp)
 		return fmt.Errorf("keep the collection: %w", err)
 	}
+	t.kept, t.keptFor = tmp, reason
+	return nil
+}
+
+// placeKept makes a snapshot of what was kept. It is the last thing before the
+// commit: after it, a crash would take the temporary file with it.
+func (t *Txn) placeKept() error {
+	if t.kept == "" {
+		return nil
+	}
+	dir := filepath.Join(t.u.dir, SnapshotDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
 	for now := t.now.UTC(); ; now = now.Add(time.Millisecond) {
-		dst := filepath.Join(dir, now.Format(snapshotTime)+"-"+reason+snapshotExt)
+		dst := filepath.Join(dir, now.Format(snapshotTime)+"-"+t.keptFor+snapshotExt)
 		if _, err := os.Lstat(dst); err == nil {
 			continue
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("keep the collection: %w", err)
+			return err
 		}
-		if err := putInPlace(tmp, dst); err != nil {
-			return fmt.Errorf("keep the collection: %w", err)
+		if err := putInPlace(t.kept, dst); err != nil {
+			_ = os.Remove(dst) // it may have its name already
+			return err
 		}
-		t.kept = true
+		t.kept, t.placed = dst, true
 		return nil
+	}
+}
+
+// dropKept removes what was kept for a transaction that did not come about.
+func (t *Txn) dropKept() {
+	if t.kept != "" {
+		removeWithSides(t.kept)
+		t.kept = ""
 	}
 }
 

@@ -312,3 +312,141 @@ func TestRefusals(t *testing.T) {
 	}
 	r.checkCollection()
 }
+
+// TestEditKeeps: what is kept for an edit is a snapshot only if the edit comes
+// about. Others leave nothing, and cost no older snapshot.
+func TestEditKeeps(t *testing.T) {
+	failure := errors.New("no")
+	keep := EditOptions{Keep: "import"}
+	dropFields := func(tx *Txn) error { // keeps by itself
+		nt, err := tx.NotetypeByName("basic")
+		if err != nil {
+			return err
+		}
+		return tx.AddField(nt.ID, "More")
+	}
+	for _, tt := range []struct {
+		name string
+		o    EditOptions
+		f    func(tx *Txn) error
+		want error
+		hook string // the moment that it does not get beyond
+		kept bool
+	}{
+		{name: "fails at once", o: keep, f: func(*Txn) error { return failure }, want: failure},
+		{name: "fails after a change", o: keep, want: failure, f: func(tx *Txn) error {
+			return errors.Join(addTo("Basic")(tx), failure)
+		}},
+		{name: "fails after a change of the schema", want: failure, f: func(tx *Txn) error {
+			return errors.Join(dropFields(tx), failure)
+		}},
+		{name: "changes nothing", o: keep, f: func(tx *Txn) error { _, err := tx.Tags(); return err }},
+		{name: "panics", o: keep, f: func(*Txn) error { panic(failure) }, want: failure},
+		{name: "cannot be committed", o: keep, f: addTo("Basic"), hook: "before commit", want: failure},
+		{name: "cannot be put in place", o: keep, f: addTo("Basic"), hook: "before rename", want: failure},
+		{name: "changes something", o: keep, f: addTo("Basic"), kept: true},
+		{name: "changes the schema", f: dropFields, kept: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, Options{Snapshots: Retention{Keep: 2}})
+			r.seed(testUser)
+			if err := r.s.EditWith(t.Context(), testUser, EditOptions{Keep: "real"}, addTo("Basic")); err != nil {
+				t.Fatal(err)
+			}
+			r.clock.add(time.Hour)
+			before := r.snapshotIDs()
+			rows := r.rows(testUser, `SELECT count(*), sum(mod) FROM notes`)
+			edit := func() (err error) {
+				defer func() {
+					testHook = nil
+					if p := recover(); p != nil {
+						err, _ = p.(error)
+					}
+				}()
+				return r.s.EditWith(t.Context(), testUser, tt.o, func(tx *Txn) error {
+					if got := r.snapshotIDs(); !slices.Equal(got, before) {
+						t.Errorf("a snapshot before the commit: %q", got)
+					}
+					if tt.hook != "" {
+						testHook = func(moment string) {
+							if moment == tt.hook {
+								panic(failure)
+							}
+						}
+					}
+					err := tt.f(tx)
+					// What a kill leaves now is removed as all such files are.
+					left := r.leftovers(testUser)
+					for _, l := range left {
+						if !strings.HasPrefix(l, tempPrefix) {
+							t.Errorf("the edit works on %q", l)
+						}
+					}
+					if len(left) == 0 {
+						t.Error("nothing is kept")
+					}
+					return err
+				})
+			}
+			for range 3 {
+				if err := edit(); !errors.Is(err, tt.want) {
+					t.Fatalf("got %v, want %v", err, tt.want)
+				}
+				if tt.kept {
+					break
+				}
+			}
+			after := r.snapshotIDs()
+			if tt.kept {
+				if len(after) != 2 || after[1] != before[0] {
+					t.Errorf("snapshots %q, before %q", after, before)
+				}
+			} else {
+				if !slices.Equal(after, before) {
+					t.Errorf("snapshots %q, before %q", after, before)
+				}
+				r.wantRows(`SELECT count(*), sum(mod) FROM notes`, rows...)
+			}
+			if l := r.leftovers(testUser); len(l) > 0 {
+				t.Errorf("left %q", l)
+			}
+			r.edit(addTo("Basic"))
+			r.checkCollection()
+		})
+	}
+}
+
+// TestEditKeepsInDoubt: where the connection breaks at the commit, nobody knows
+// whether it happened, and the snapshot stays; where it breaks before, it goes.
+func TestEditKeepsInDoubt(t *testing.T) {
+	for moment, want := range map[string]int{"before rename": 0, "before commit": 1} {
+		r := newRig(t, Options{})
+		r.seed(testUser)
+		err := r.s.EditWith(t.Context(), testUser, EditOptions{Keep: "import"}, func(tx *Txn) error {
+			testHook = func(m string) {
+				if m != moment {
+					return
+				}
+				if err := tx.h.conn.Close(); err != nil {
+					t.Error(err)
+				}
+				if moment == "before rename" { // so that it fails there
+					removeWithSides(tx.kept)
+				}
+			}
+			return addTo("Basic")(tx)
+		})
+		testHook = nil
+		if err == nil {
+			t.Errorf("%s: no error", moment)
+		}
+		if got := r.snapshotIDs(); len(got) != want {
+			t.Errorf("%s: snapshots %q, want %d", moment, got, want)
+		}
+		if l := r.leftovers(testUser); len(l) > 0 {
+			t.Errorf("%s: left %q", moment, l)
+		}
+		r.edit(addTo("Basic"))
+		r.checkCollection()
+	}
+}

@@ -106,7 +106,9 @@ func TestHostileTime(t *testing.T) {
 			tmpl.Requirements([]string{"Front"})
 			_ = tmpl.String()
 		}
-		LaTeX(text, true)
+		if _, _, err := LaTeX(text, true); err != nil && err != ErrTooLarge {
+			t.Error(err)
+		}
 		MediaRefs(text)
 		RenameMedia(text, map[string]string{"a": "b"})
 		StaticMedia(text, text)

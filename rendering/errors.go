@@ -2,7 +2,8 @@ package rendering
 
 import "errors"
 
-// ErrTooLarge says that a card would be larger than Options.MaxBytes.
+// ErrTooLarge says that a card would be larger than Options.MaxBytes, or with its
+// formulas than DefaultMaxBytes.
 var ErrTooLarge = errors.New("rendering: card too large")
 
 // Addresses of the clients' help pages, part of the messages.

@@ -105,7 +105,10 @@ func FuzzText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		b := &budget{left: 1 << 20}
 		sound, tags := extractAV(text, true)
-		formula, images := LaTeX(text, false)
+		formula, images, err := LaTeX(text, false)
+		if err != nil {
+			t.Error(err)
+		}
 		names := map[string]string{}
 		for _, name := range MediaRefs(text) {
 			names[name] = name

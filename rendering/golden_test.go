@@ -237,7 +237,10 @@ func goldenAVs(tags []AVTag) []goldenAV {
 func TestGoldenLaTeX(t *testing.T) {
 	for _, name := range []string{"rendering.json", "odd.json"} {
 		for _, c := range readGolden(t, name).Latex {
-			out, formulas := LaTeX(c.Text, c.SVG)
+			out, formulas, err := LaTeX(c.Text, c.SVG)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if out != c.Out {
 				t.Errorf("%q:\n got %q\nwant %q", c.Text, out, c.Out)
 			}

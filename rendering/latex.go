@@ -24,8 +24,9 @@ var latexTags = []latexTag{
 // LaTeX replaces [latex]…[/latex], [$]…[/$] and [$$]…[/$$] by images, whose
 // names are made of the SHA-1 of the source. The images themselves are made by
 // desktop clients; a client without LaTeX shows them if they were synced. svg is
-// the notetype's choice of format. MathJax is left alone.
-func LaTeX(html string, svg bool) (string, []Formula) {
+// the notetype's choice of format. MathJax is left alone. The only error is
+// ErrTooLarge, of a result larger than DefaultMaxBytes.
+func LaTeX(html string, svg bool) (string, []Formula, error) {
 	lower := lowerASCII(html)
 	closers := make([]finder, len(latexTags))
 	for i, tag := range latexTags {
@@ -34,7 +35,7 @@ func LaTeX(html string, svg bool) (string, []Formula) {
 	var formulas []Formula
 	w := &buffer{budget: &budget{left: DefaultMaxBytes}}
 	pos := 0
-	for i := 0; ; {
+	for i := 0; !w.budget.spent(); {
 		next := strings.IndexByte(lower[i:], '[')
 		if next < 0 {
 			break
@@ -55,10 +56,13 @@ func LaTeX(html string, svg bool) (string, []Formula) {
 		pos = i
 	}
 	if pos == 0 {
-		return html, nil
+		return html, nil, nil
 	}
 	w.add(html[pos:])
-	return w.String(), formulas
+	if w.budget.spent() {
+		return "", nil, ErrTooLarge
+	}
+	return w.String(), formulas, nil
 }
 
 func findFormula(lower string, pos int, closers []finder) (tag *latexTag, start, end int) {

@@ -38,6 +38,10 @@ type Options struct {
 	// Browser renders for a list of cards: with the browser formats, and
 	// without the message that the front is blank.
 	Browser bool
+	// KeepAV leaves sounds and speech in the HTML as they are written, and
+	// {{FrontSide}} goes without them, as in libanki 2.0. There are no places to
+	// play then: what looks like one is text of the note.
+	KeepAV bool
 	// MaxBytes bounds the bytes read and written for both sides together; 0
 	// means DefaultMaxBytes.
 	MaxBytes int
@@ -70,13 +74,16 @@ func Render(card *Card, o Options) (Output, error) {
 	}
 	if message := r.blank(tmpl, o.Browser); message != "" && !r.budget.spent() {
 		out := Output{Answer: message, Empty: true}
-		out.Question, out.QuestionAV = extractAV(question+message, true)
+		out.Question, out.QuestionAV = o.extractAV(question+message, true)
 		return out, nil
 	}
 	var out Output
-	out.Question, out.QuestionAV = extractAV(question, true)
+	out.Question, out.QuestionAV = o.extractAV(question, true)
 
 	r.question, r.frontSide = false, out.Question
+	if o.KeepAV {
+		r.frontSide = StripAV(question)
+	}
 	_, answer, problem := r.side(back, backSide)
 	if problem != nil {
 		return failed(problem), nil
@@ -84,8 +91,15 @@ func Render(card *Card, o Options) (Output, error) {
 	if err := r.tooLarge(); err != nil {
 		return Output{}, err
 	}
-	out.Answer, out.AnswerAV = extractAV(answer, false)
+	out.Answer, out.AnswerAV = o.extractAV(answer, false)
 	return out, nil
+}
+
+func (o *Options) extractAV(html string, question bool) (string, []AVTag) {
+	if o.KeepAV {
+		return html, nil
+	}
+	return extractAV(html, question)
 }
 
 func failed(problem *TemplateError) Output {

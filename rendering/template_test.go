@@ -165,3 +165,43 @@ func TestTooLarge(t *testing.T) {
 		}
 	}
 }
+
+// TestKeepAV: sounds and speech as they are written, on the front not once more
+// on the back.
+func TestKeepAV(t *testing.T) {
+	for _, tt := range []struct{ front, back, question, answer string }{
+		{"{{F}}", "{{FrontSide}}|{{B}}", "f[sound:f.mp3]", "f|b[sound:b.mp3]"},
+		{"{{F}}", "{{F}}|{{B}}", "f[sound:f.mp3]", "f[sound:f.mp3]|b[sound:b.mp3]"},
+		{"{{F}}[anki:play:q:0]", "{{FrontSide}}", "f[sound:f.mp3][anki:play:q:0]", "f[anki:play:q:0]"},
+		{"{{tts en_US voices=a:F}}x", "{{FrontSide}}", "[anki:tts lang=en_US voices=a]f[sound:f.mp3][/anki:tts]x", "x"},
+	} {
+		card := &Card{Formats: Formats{Front: tt.front, Back: tt.back}, Fields: []Field{{"F", "f[sound:f.mp3]"}, {"B", "b[sound:b.mp3]"}}}
+		out, err := Render(card, Options{KeepAV: true})
+		if err != nil || out.Question != tt.question || out.Answer != tt.answer || out.QuestionAV != nil || out.AnswerAV != nil {
+			t.Errorf("%s, %s: got %+v, %v", tt.front, tt.back, out, err)
+		}
+	}
+}
+
+// TestLaTeXIsBounded: an image is some twelve times as long as the shortest
+// formula. What becomes too large is an error, never cut.
+func TestLaTeXIsBounded(t *testing.T) {
+	for _, tt := range []struct {
+		formulas, more int
+		want           error
+	}{
+		{1000, 0, nil},
+		{1, DefaultMaxBytes - 200, nil},
+		{1, DefaultMaxBytes, ErrTooLarge},
+		{800_000, 0, ErrTooLarge},
+	} {
+		text := strings.Repeat("[$]x[/$]", tt.formulas) + strings.Repeat("m", tt.more)
+		out, formulas, err := LaTeX(text, false)
+		if err != tt.want {
+			t.Errorf("%d formulas and %d bytes: got %v, want %v", tt.formulas, tt.more, err, tt.want)
+		}
+		if err == nil && (len(formulas) != tt.formulas || len(out) < tt.more+80*tt.formulas) {
+			t.Errorf("%d formulas and %d bytes: got %d in %d bytes", tt.formulas, tt.more, len(formulas), len(out))
+		}
+	}
+}
