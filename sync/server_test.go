@@ -334,6 +334,13 @@ func TestOfficialSession(t *testing.T) {
 		case step == "applyChunk", step == "applyChanges":
 			// The objects of another collection: an empty message instead.
 			raw = []byte(`{"chunk":{"done":true},"changes":{"models":[],"decks":[[],[]],"tags":[]}}`)
+		case step == "start": // from a usn of that collection, which ours has not reached
+			var msg map[string]any
+			if err := json.Unmarshal(raw, &msg); err != nil {
+				t.Fatal(err)
+			}
+			msg["minUsn"] = 0
+			raw, _ = json.Marshal(msg)
 		case step == "sanityCheck2":
 			raw, _ = json.Marshal(map[string]any{"client": counts, "full": true})
 			if counts == nil {
