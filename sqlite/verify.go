@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 )
@@ -123,7 +124,7 @@ func inParallel(ctx context.Context, n int, jobs func(context.Context) []func() 
 	for range n {
 		wg.Go(func() {
 			for job := range queue {
-				if err := job(); err != nil {
+				if err := recovered(job); err != nil {
 					mu.Lock()
 					if first == nil {
 						first = err
@@ -140,6 +141,17 @@ func inParallel(ctx context.Context, n int, jobs func(context.Context) []func() 
 	close(queue)
 	wg.Wait()
 	return first
+}
+
+// recovered does job and makes an error of a panic, which would end the program:
+// that is a fault of ours, but the file's sender chose when it happens.
+func recovered(job func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("sqlite: panic in a check: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return job()
 }
 
 func pragmaCheck(ctx context.Context, db *sql.DB, pragma, table string) error {
