@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/offheap"
@@ -188,18 +187,15 @@ func setHeader(path string, version byte) (counter uint32, err error) {
 	return binary.BigEndian.Uint32(head[headerCounter:]), nil
 }
 
-// checkAndSettle checks what SQLite cannot know of a schema-18 file, and marks
-// everything in it as sent: rows with usn -1 would be handed to nobody, and a
-// usn of 0 would hand every row out again.
+// checkAndSettle checks what SQLite cannot know of a schema-18 file, which has gone
+// through Upgrade, and marks everything in it as sent: rows with usn -1 would be
+// handed to nobody, and a usn of 0 would hand every row out again.
 func checkAndSettle(ctx context.Context, path string) error {
-	db, err := sqlite.Open(ctx, path, sqlite.Options{Exclusive: true, Journal: "delete", Synchronous: "off"})
+	db, err := sqlite.Open(ctx, path, sqlite.Options{Exclusive: true, Journal: "delete", Synchronous: "off", Foreign: true})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := dropTriggers(ctx, db); err != nil {
-		return err
-	}
 	if err := checkObjects(ctx, db); err != nil {
 		return err
 	}
@@ -212,33 +208,6 @@ func checkAndSettle(ctx context.Context, path string) error {
 		return err
 	}
 	return settleUSNs(ctx, conn, 1)
-}
-
-// dropTriggers removes what would run whenever we write. Anki has no triggers;
-// a file that has some would have this server do whatever its sender liked.
-func dropTriggers(ctx context.Context, db *sql.DB) error {
-	rows, err := db.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'trigger'`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return err
-		}
-		names = append(names, name)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
-	}
-	for _, name := range names {
-		if _, err := db.ExecContext(ctx, `DROP TRIGGER "`+strings.ReplaceAll(name, `"`, `""`)+`"`); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // usnTables are the tables whose rows carry a usn, apart from config, whose

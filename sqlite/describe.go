@@ -267,3 +267,18 @@ func (t *tableTree) describeIndex(ctx context.Context, db *sql.DB, ix *indexTree
 	t.opaque = t.opaque || len(ix.columns) == 0
 	return rows.Err()
 }
+
+// PlainTables lists the tables that PRAGMA integrity_check can check without
+// evaluating expressions of the file's (Verify); all is true if these are all.
+func PlainTables(ctx context.Context, db *sql.DB) (names []string, all bool, err error) {
+	s, err := describeSchema(ctx, db)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, t := range s.tables {
+		if !t.computed {
+			names = append(names, t.name)
+		}
+	}
+	return names, !s.computed, nil
+}
