@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/ankisyncd/ankisyncd/sqlite"
 )
@@ -224,6 +226,52 @@ func TestInspectOfForeignTables(t *testing.T) {
 	changeOutside(t, path, `PRAGMA writable_schema = on`, `UPDATE sqlite_schema SET sql = replace(sql, '(usn)', '(due)') WHERE name = 'ix_cards_usn'`)
 	if info := inspect(); len(info.Problems) == 0 {
 		t.Error("an index that does not fit is not found")
+	}
+}
+
+// TestUploadInTime: a check that takes too long ends, nothing is replaced and
+// nothing stays, and it is not said that the file was at fault.
+func TestUploadInTime(t *testing.T) {
+	o := Options{CheckTimeout: time.Nanosecond}
+	r, before := stored(t, o)
+	for _, name := range []string{"v11-2.1.49", "v18-26.09"} {
+		r.wantRefused(name, bytes.NewReader(read(t, convFixture(t, name))), before, ErrTooSlow)
+	}
+	if err := r.upload(smallUpload(t)); errors.Is(err, ErrCorrupt) {
+		t.Error(err)
+	}
+	// A stored file of an older schema stays, too.
+	old := newRig(t, o)
+	if err := os.MkdirAll(old.dir(testUser), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	want := read(t, convFixture(t, "v11-2.1.49"))
+	if err := os.WriteFile(old.file(testUser), want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.s.Start(t.Context(), testUser, StartOptions{SKey: "k"}); !errors.Is(err, ErrTooSlow) {
+		t.Error(err)
+	}
+	if err := old.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if l := old.leftovers(testUser); len(l) > 0 || !bytes.Equal(read(t, old.file(testUser))[100:], want[100:]) {
+		t.Errorf("left %q, or the file is another", l)
+	}
+}
+
+// TestChecksHearTheContext: each part of a check ends with its context.
+func TestChecksHearTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for what, f := range map[string]func(path string) error{
+		"verify":  func(path string) error { return sqlite.Verify(ctx, path) },
+		"upgrade": func(path string) error { _, err := Upgrade(ctx, path); return err },
+		"settle":  func(path string) error { return checkAndSettle(ctx, path) },
+	} {
+		if err := f(smallUpload(t)); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

@@ -25,9 +25,10 @@ var sqliteMagic = []byte("SQLite format 3\x00")
 // whole and has passed every check is the stored collection replaced, and the
 // old one is kept as a snapshot.
 //
-// ErrCorrupt, ErrUnsupportedSchema and ErrTooLarge are faults of the file; an
-// error of r is returned as it is. In every case the stored collection is as it
-// was. A sync that is going on is ended, but not before the new file is sound.
+// ErrCorrupt, ErrUnsupportedSchema and ErrTooLarge are faults of the file,
+// ErrTooSlow may be one or the machine's; an error of r is returned as it is. In
+// every case the stored collection is as it was. A sync that is going on is ended,
+// but not before the new file is sound.
 func (s *Store) Upload(ctx context.Context, name string, r io.Reader) error {
 	return s.UploadPacked(ctx, name, r, nil)
 }
@@ -53,11 +54,11 @@ func (s *Store) UploadPacked(ctx context.Context, name string, r io.Reader, pack
 		return err
 	}
 	// From here on the client has said everything; it may be gone by now, but
-	// what it asked for is done.
+	// what it asked for is done, if the check ends in time.
 	ctx = context.WithoutCancel(ctx)
 	at("upload received")
 	start := time.Now()
-	same, err := prepareUpload(ctx, tmp)
+	same, err := s.prepareUpload(ctx, tmp)
 	if err != nil {
 		return err
 	}
@@ -109,6 +110,28 @@ func (w *steadyWriter) Write(p []byte) (int, error) {
 		w.sent = w.n
 	}
 	return n, err
+}
+
+// prepareUpload is the function of that name, in time.
+func (s *Store) prepareUpload(ctx context.Context, path string) (same bool, err error) {
+	err = s.inTime(ctx, func(ctx context.Context) (err error) {
+		same, err = prepareUpload(ctx, path)
+		return err
+	})
+	return same, err
+}
+
+// inTime runs f, which works on a file from outside, and gives it
+// Options.CheckTimeout: whatever is in the file, it ends. What f says after that
+// is about the time and not about the file.
+func (s *Store) inTime(ctx context.Context, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.o.CheckTimeout)
+	defer cancel()
+	err := f(ctx)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%w (%v): %v", ErrTooSlow, s.o.CheckTimeout, err) //nolint:errorlint // it may call the file damaged
+	}
+	return err
 }
 
 // prepareUpload checks a private file and brings it to the state in which it
@@ -362,10 +385,12 @@ func (s *Store) upgradeStored(ctx context.Context, u *user) error {
 		return err
 	}
 	at("upgrade copied")
-	if _, err := Upgrade(ctx, tmp); err != nil {
-		return err
-	}
-	if err := checkAndSettle(ctx, tmp); err != nil {
+	if err := s.inTime(ctx, func(ctx context.Context) error {
+		if _, err := Upgrade(ctx, tmp); err != nil {
+			return err
+		}
+		return checkAndSettle(ctx, tmp)
+	}); err != nil {
 		return err
 	}
 	at("upgraded")
