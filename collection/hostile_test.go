@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -273,6 +274,35 @@ func TestChecksHearTheContext(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// TestUploadOfEqualNames: making names unique costs the square of how many are
+// equal, and there may be a million; it ends.
+func TestUploadOfEqualNames(t *testing.T) {
+	names := func(n int) string {
+		return `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ` + strconv.Itoa(n) + `)
+			UPDATE col SET decks = (SELECT json_group_object(i, json_set(d.value, '$.id', i, '$.name', 'a')) FROM n, (SELECT value FROM json_each(col.decks) LIMIT 1) d)`
+	}
+	for n, want := range map[int]error{900: nil, 60_000: ErrCorrupt} {
+		path := convFixture(t, "v11-2.1.49")
+		changeOutside(t, path, names(n))
+		r := newRig(t, Options{CheckTimeout: time.Minute})
+		if err := r.upload(path); !errors.Is(err, want) {
+			t.Errorf("%d: %v, want %v", n, err, want)
+		}
+	}
+}
+
+// TestUploadOfNoIDs: likewise of notetypes without an id.
+func TestUploadOfNoIDs(t *testing.T) {
+	path := convFixture(t, "v11-2.1.49")
+	changeOutside(t, path, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+		UPDATE col SET models = (SELECT json_group_object(i, json_set(d.value, '$.id', 0, '$.name', 'n' || i)) FROM n, (SELECT value FROM json_each(col.models) LIMIT 1) d)`)
+	r := newRig(t, Options{})
+	if err := r.upload(path); err != nil {
+		t.Fatal(err)
+	}
+	r.wantRows(`SELECT count(*), max(id) - min(id) FROM notetypes`, "100|99")
 }
 
 func convOpenWrite(t testing.TB, path string) *sql.DB {
