@@ -167,3 +167,27 @@ func TestPartialColumn(t *testing.T) {
 		}
 	}
 }
+
+// TestVerifySchemaSize: SQLite does not get to open a file whose schema it would
+// take too long to read.
+func TestVerifySchemaSize(t *testing.T) {
+	const views = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+		INSERT INTO sqlite_schema SELECT 'view', 'v' || i, 'v' || i, 0, 'CREATE VIEW v' || i || ' AS SELECT 1' FROM n`
+	for what, c := range map[string]struct {
+		stmts []string
+		fault string
+	}{
+		"as many as can be":   {[]string{`PRAGMA writable_schema = on`, strings.Replace(views, "20000", "990", 1)}, ""},
+		"too many":            {[]string{`PRAGMA writable_schema = on`, views}, "more than 1000"},
+		"a long one":          {[]string{`CREATE TABLE long (x DEFAULT '` + strings.Repeat("x", maxSchemaBytes) + `')`}, "more than 1048576 bytes"},
+		"statistics":          {[]string{`ANALYZE`}, ""},
+		"too many statistics": {[]string{`ANALYZE`, `INSERT INTO sqlite_stat4 (tbl, idx, sample) VALUES ('t', 'i', zeroblob(20 << 20))`}, "statistics of more"},
+	} {
+		path := filepath.Join(t.TempDir(), "x.db")
+		script(t, path, made, append([]string{`CREATE TABLE t (x INTEGER)`, `CREATE INDEX i ON t (x)`, `INSERT INTO t VALUES (1), (2)`}, c.stmts...)...)
+		err := Verify(t.Context(), path)
+		if c.fault == "" && err != nil || c.fault != "" && (!errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), c.fault)) {
+			t.Errorf("%s: %v, want %q", what, err, c.fault)
+		}
+	}
+}

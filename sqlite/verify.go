@@ -43,12 +43,17 @@ func damaged(format string, args ...any) error {
 //     CHECK constraints are not looked at. Of tables with generated columns, or
 //     with indexes over expressions or with a WHERE that is not known, only the
 //     form is checked. Anki has none of these; add-ons may.
+//   - Files whose schema is far larger than Anki's are refused before SQLite opens
+//     them, which it does in a time that nothing bounds (checkSchemaSize).
 //   - Where a page's form is found wrong, SQLite has the last word: then, and only
 //     then, PRAGMA integrity_check runs over everything, unless it would evaluate
 //     expressions. No file of Anki's is refused for a fault of the reader's.
 //
 // The parts run side by side.
 func Verify(ctx context.Context, path string) error {
+	if err := checkSchemaSize(ctx, path); err != nil {
+		return err
+	}
 	// Not mapped: every page is read once, and mapped pages count as memory.
 	db, err := Open(ctx, path, Options{Immutable: true, CacheKiB: 4096, MaxConns: 2, Foreign: true})
 	if err != nil {
