@@ -62,10 +62,10 @@ func checkSchemaSize(ctx context.Context, path string) error {
 
 // measure walks a tree and calls f for its records, which may have so many bytes
 // all together.
-func (p *pages) measure(ctx context.Context, root uint32, most int, f func(r *record) error) error {
-	size := 0
+func (p *pages) measure(ctx context.Context, root uint32, most int64, f func(r *record) error) error {
+	size := int64(0)
 	w := walker{ctx: ctx, p: p, cell: func(_ int64, r *record) error {
-		if size += r.size; size > most {
+		if size += int64(r.size); size > most {
 			return damaged("a schema or statistics of more than %d bytes", most)
 		}
 		return f(r)
