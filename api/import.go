@@ -147,5 +147,8 @@ func packageError(err error) error {
 	if errors.Is(err, collection.ErrCorrupt) || errors.Is(err, collection.ErrUnsupportedSchema) {
 		return &httpError{status: 400, detail: "The package holds no usable collection", cause: err}
 	}
+	if errors.Is(err, collection.ErrTooSlow) {
+		return &httpError{status: 400, detail: "The package's collection could not be checked in time", cause: err}
+	}
 	return err
 }

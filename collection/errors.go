@@ -18,6 +18,9 @@ var (
 	ErrBusy = errors.New("collection: in use by another process")
 	// ErrTooLarge means that an upload exceeds Options.MaxUploadBytes.
 	ErrTooLarge = errors.New("collection: exceeds the size limit")
+	// ErrTooSlow means that checking or upgrading a file took longer than
+	// Options.CheckTimeout.
+	ErrTooSlow = errors.New("collection: checking the file takes too long")
 	// ErrClosed means that the store was closed.
 	ErrClosed = errors.New("collection: store closed")
 	// ErrUserName means that a name cannot be a folder below the data root.

@@ -220,7 +220,7 @@ func (s *Store) Restore(ctx context.Context, name, id string) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if _, err := prepareUpload(ctx, tmp); err != nil {
+	if _, err := s.prepareUpload(ctx, tmp); err != nil {
 		return err
 	}
 	return s.withUser(ctx, name, func(u *user) error {

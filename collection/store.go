@@ -21,6 +21,7 @@ const (
 	DefaultMaxOpen        = 24
 	DefaultIdleTimeout    = 2 * time.Minute
 	DefaultSyncTimeout    = 10 * time.Minute
+	DefaultCheckTimeout   = 15 * time.Minute
 )
 
 // Options are the settings of a Store. The zero value is usable.
@@ -37,6 +38,10 @@ type Options struct {
 	// SyncTimeout ends a sync whose client has been silent; 0 means
 	// DefaultSyncTimeout.
 	SyncTimeout time.Duration
+	// CheckTimeout ends the check and the upgrade of a file; 0 means
+	// DefaultCheckTimeout. The smallest machines read 10 MB of a collection in a
+	// second, so it is enough for several GB.
+	CheckTimeout time.Duration
 	// EditWait is how long View and Edit wait for a running sync of the user;
 	// 0 means DefaultEditWait.
 	EditWait time.Duration
@@ -63,6 +68,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SyncTimeout == 0 {
 		o.SyncTimeout = DefaultSyncTimeout
+	}
+	if o.CheckTimeout == 0 {
+		o.CheckTimeout = DefaultCheckTimeout
 	}
 	if o.EditWait == 0 {
 		o.EditWait = DefaultEditWait

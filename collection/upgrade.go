@@ -19,12 +19,15 @@ import (
 // one transaction (docs/collection-format.md §5) and leaves it as a single file
 // with a rollback journal. changed is false if it was schema 18 already.
 //
+// What could run by itself, or cost more than it holds, is taken out of it first,
+// whatever its schema (screen).
+//
 // Versions 11 and 14 to 18 are taken, others are ErrUnsupportedSchema; objects
 // that cannot be read are ErrCorrupt. On an error the content is what it was.
 // Where the reference's choice is random (which of two equal names is changed),
 // ours is the order of ids.
 func Upgrade(ctx context.Context, path string) (changed bool, err error) {
-	db, err := sqlite.Open(ctx, path, sqlite.Options{Exclusive: true, Journal: "delete", CacheKiB: convCacheKiB})
+	db, err := sqlite.Open(ctx, path, sqlite.Options{Exclusive: true, Journal: "delete", CacheKiB: convCacheKiB, Foreign: true})
 	if err != nil {
 		return false, fmt.Errorf("upgrade collection: %w", damaged(err))
 	}
@@ -65,6 +68,9 @@ func (u *upgrader) exec(query string, args ...any) error {
 }
 
 func (u *upgrader) run() (bool, error) {
+	if err := screen(u.ctx, u.tx); err != nil {
+		return false, err
+	}
 	ver, err := schemaVersion(u.ctx, u.tx)
 	if err != nil {
 		return false, err

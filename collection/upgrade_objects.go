@@ -40,13 +40,23 @@ func uniqueID[T any](taken map[int64]T, id int64, key string) (int64, error) {
 	return id, nil
 }
 
+// maxEqualNames is how many objects of a kind may have one name before the upgrade
+// makes them differ: what that takes grows with the third power.
+const maxEqualNames = 1000
+
 // uniqueName appends suffix to name till nobody has it.
-func uniqueName(taken map[string]bool, name, suffix string) string {
-	for taken[sqlite.Fold(name)] {
+func (u *upgrader) uniqueName(taken map[string]bool, name, suffix string) (string, error) {
+	for i := 0; taken[sqlite.Fold(name)]; i++ {
+		if i == maxEqualNames {
+			return "", corrupt("more than %d objects have one name", maxEqualNames)
+		}
+		if err := u.ctx.Err(); err != nil {
+			return "", err
+		}
 		name += suffix
 	}
 	taken[sqlite.Fold(name)] = true
-	return name
+	return name, nil
 }
 
 func (u *upgrader) convertNotetypes() error {
@@ -74,11 +84,12 @@ func (u *upgrader) convertNotetypes() error {
 		}
 	}
 	// The id 0 means "not yet added" and cannot stay: the next free one.
+	next := u.now * 1000
 	for _, nt := range unnumbered {
-		nt.ID = u.now * 1000
-		for ids[nt.ID] {
-			nt.ID++
+		for ids[next] {
+			next++
 		}
+		nt.ID = next
 		ids[nt.ID] = true
 		if err := u.insertNotetype(nt, names); err != nil {
 			return err
@@ -87,15 +98,23 @@ func (u *upgrader) convertNotetypes() error {
 	return nil
 }
 
-func (u *upgrader) insertNotetype(nt *schema.Notetype, names map[string]bool) error {
-	nt.Name = uniqueName(names, norm.NFC.String(nt.Name), "_")
+func (u *upgrader) insertNotetype(nt *schema.Notetype, names map[string]bool) (err error) {
+	if nt.Name, err = u.uniqueName(names, norm.NFC.String(nt.Name), "_"); err != nil {
+		return err
+	}
 	taken := map[string]bool{}
 	for i := range nt.Fields {
-		nt.Fields[i].Name = uniqueName(taken, norm.NFC.String(nt.Fields[i].Name), "+")
+		f := &nt.Fields[i]
+		if f.Name, err = u.uniqueName(taken, norm.NFC.String(f.Name), "+"); err != nil {
+			return err
+		}
 	}
 	taken = map[string]bool{}
 	for i := range nt.Templates {
-		nt.Templates[i].Name = uniqueName(taken, norm.NFC.String(nt.Templates[i].Name), "+")
+		t := &nt.Templates[i]
+		if t.Name, err = u.uniqueName(taken, norm.NFC.String(t.Name), "+"); err != nil {
+			return err
+		}
 	}
 	return writeNotetype(u.ctx, u.tx, nt)
 }
@@ -149,7 +168,9 @@ func (u *upgrader) convertDecks() error {
 		if json.Unmarshal(decks[key], &old) != nil || json.Unmarshal(old["name"], &human) != nil {
 			return corrupt("deck %q: no name", key)
 		}
-		d.Name = uniqueName(names, d.Name, "_")
+		if d.Name, err = u.uniqueName(names, d.Name, "_"); err != nil {
+			return err
+		}
 		if schema.HumanDeckName(d.Name) != human {
 			d.Mtime, d.USN = u.now, int32(u.usn)
 		}

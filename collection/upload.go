@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/offheap"
@@ -26,9 +25,10 @@ var sqliteMagic = []byte("SQLite format 3\x00")
 // whole and has passed every check is the stored collection replaced, and the
 // old one is kept as a snapshot.
 //
-// ErrCorrupt, ErrUnsupportedSchema and ErrTooLarge are faults of the file; an
-// error of r is returned as it is. In every case the stored collection is as it
-// was. A sync that is going on is ended, but not before the new file is sound.
+// ErrCorrupt, ErrUnsupportedSchema and ErrTooLarge are faults of the file,
+// ErrTooSlow may be one or the machine's; an error of r is returned as it is. In
+// every case the stored collection is as it was. A sync that is going on is ended,
+// but not before the new file is sound.
 func (s *Store) Upload(ctx context.Context, name string, r io.Reader) error {
 	return s.UploadPacked(ctx, name, r, nil)
 }
@@ -54,11 +54,11 @@ func (s *Store) UploadPacked(ctx context.Context, name string, r io.Reader, pack
 		return err
 	}
 	// From here on the client has said everything; it may be gone by now, but
-	// what it asked for is done.
+	// what it asked for is done, if the check ends in time.
 	ctx = context.WithoutCancel(ctx)
 	at("upload received")
 	start := time.Now()
-	same, err := prepareUpload(ctx, tmp)
+	same, err := s.prepareUpload(ctx, tmp)
 	if err != nil {
 		return err
 	}
@@ -110,6 +110,28 @@ func (w *steadyWriter) Write(p []byte) (int, error) {
 		w.sent = w.n
 	}
 	return n, err
+}
+
+// prepareUpload is the function of that name, in time.
+func (s *Store) prepareUpload(ctx context.Context, path string) (same bool, err error) {
+	err = s.inTime(ctx, func(ctx context.Context) (err error) {
+		same, err = prepareUpload(ctx, path)
+		return err
+	})
+	return same, err
+}
+
+// inTime runs f, which works on a file from outside, and gives it
+// Options.CheckTimeout: whatever is in the file, it ends. What f says after that
+// is about the time and not about the file.
+func (s *Store) inTime(ctx context.Context, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.o.CheckTimeout)
+	defer cancel()
+	err := f(ctx)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%w (%v): %v", ErrTooSlow, s.o.CheckTimeout, err) //nolint:errorlint // it may call the file damaged
+	}
+	return err
 }
 
 // prepareUpload checks a private file and brings it to the state in which it
@@ -188,18 +210,15 @@ func setHeader(path string, version byte) (counter uint32, err error) {
 	return binary.BigEndian.Uint32(head[headerCounter:]), nil
 }
 
-// checkAndSettle checks what SQLite cannot know of a schema-18 file, and marks
-// everything in it as sent: rows with usn -1 would be handed to nobody, and a
-// usn of 0 would hand every row out again.
+// checkAndSettle checks what SQLite cannot know of a schema-18 file, which has gone
+// through Upgrade, and marks everything in it as sent: rows with usn -1 would be
+// handed to nobody, and a usn of 0 would hand every row out again.
 func checkAndSettle(ctx context.Context, path string) error {
-	db, err := sqlite.Open(ctx, path, sqlite.Options{Exclusive: true, Journal: "delete", Synchronous: "off"})
+	db, err := sqlite.Open(ctx, path, sqlite.Options{Exclusive: true, Journal: "delete", Synchronous: "off", Foreign: true})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := dropTriggers(ctx, db); err != nil {
-		return err
-	}
 	if err := checkObjects(ctx, db); err != nil {
 		return err
 	}
@@ -212,33 +231,6 @@ func checkAndSettle(ctx context.Context, path string) error {
 		return err
 	}
 	return settleUSNs(ctx, conn, 1)
-}
-
-// dropTriggers removes what would run whenever we write. Anki has no triggers;
-// a file that has some would have this server do whatever its sender liked.
-func dropTriggers(ctx context.Context, db *sql.DB) error {
-	rows, err := db.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'trigger'`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return err
-		}
-		names = append(names, name)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
-	}
-	for _, name := range names {
-		if _, err := db.ExecContext(ctx, `DROP TRIGGER "`+strings.ReplaceAll(name, `"`, `""`)+`"`); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // usnTables are the tables whose rows carry a usn, apart from config, whose
@@ -394,10 +386,12 @@ func (s *Store) upgradeStored(ctx context.Context, u *user) error {
 		return err
 	}
 	at("upgrade copied")
-	if _, err := Upgrade(ctx, tmp); err != nil {
-		return err
-	}
-	if err := checkAndSettle(ctx, tmp); err != nil {
+	if err := s.inTime(ctx, func(ctx context.Context) error {
+		if _, err := Upgrade(ctx, tmp); err != nil {
+			return err
+		}
+		return checkAndSettle(ctx, tmp)
+	}); err != nil {
 		return err
 	}
 	at("upgraded")

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"regexp"
 	"strings"
 )
 
@@ -13,6 +14,8 @@ type dbSchema struct {
 	tables  []*tableTree
 	roots   []uint32 // of all trees, sqlite_schema's own among them
 	virtual bool     // there are virtual tables
+	// computed: SQLite would evaluate expressions to check the whole file.
+	computed bool
 }
 
 // tableTree is a table and its indexes, as sqlite_schema describes them.
@@ -23,10 +26,14 @@ type tableTree struct {
 	indexes []*indexTree
 	// opaque: leave it to SQLite.
 	opaque bool
+	// computed: something in it is the value of an expression. Its rows are not
+	// checked.
+	computed bool
 }
 
 // column is what a table's declaration says of a column.
 type column struct {
+	name     string
 	typ      string // in capitals
 	affinity int
 	notNull  bool
@@ -57,7 +64,7 @@ type indexTree struct {
 	name    string
 	root    uint32
 	unique  bool
-	partial string // the WHERE clause; "" means all rows
+	partial string // only rows where this column is not 0; "" means all rows
 	columns []indexColumn
 	// called for by the table's rows, and found
 	want, got treeSum
@@ -96,6 +103,7 @@ func describeSchema(ctx context.Context, db *sql.DB) (*dbSchema, error) {
 	}
 	s := &dbSchema{roots: []uint32{1}}
 	for _, o := range list {
+		o.typ = strings.ToLower(o.typ) // SQLite does not mind
 		if o.root == 0 {
 			s.virtual = s.virtual || o.typ == "table"
 			continue
@@ -105,29 +113,28 @@ func describeSchema(ctx context.Context, db *sql.DB) (*dbSchema, error) {
 			continue
 		}
 		t := &tableTree{name: o.name, root: o.root}
-		if err := t.describe(ctx, db, o.ddl); err != nil {
+		if err := t.describe(ctx, db); err != nil {
 			return nil, err
 		}
 		s.tables = append(s.tables, t)
+		s.computed = s.computed || t.computed
 	}
 	return s, nil
 }
 
-func (t *tableTree) describe(ctx context.Context, db *sql.DB, ddl string) error {
+func (t *tableTree) describe(ctx context.Context, db *sql.DB) error {
 	var withoutRowID, strict bool
 	err := db.QueryRowContext(ctx, `SELECT wr, strict FROM pragma_table_list(?) WHERE schema = 'main'`, t.name).Scan(&withoutRowID, &strict)
 	if err != nil {
 		return err
 	}
-	if withoutRowID || strict || strings.Contains(strings.ToUpper(ddl), "CHECK") {
-		t.opaque = true
-		return nil
-	}
-	if err := t.describeColumns(ctx, db); err != nil || t.opaque {
+	t.opaque = withoutRowID || strict
+	if err := t.describeColumns(ctx, db); err != nil {
 		return err
 	}
+	// The collation: SQLite does not mind in which case the type is written.
 	rows, err := db.QueryContext(ctx, `SELECT l.name, l."unique", l.partial, coalesce(s.rootpage, 0), coalesce(s.sql, '')
-		FROM pragma_index_list(?1) l LEFT JOIN sqlite_schema s ON s.type = 'index' AND s.name = l.name`, t.name)
+		FROM pragma_index_list(?1) l LEFT JOIN sqlite_schema s ON s.type = 'index' COLLATE NOCASE AND s.name = l.name`, t.name)
 	if err != nil {
 		return err
 	}
@@ -150,33 +157,47 @@ func (t *tableTree) describe(ctx context.Context, db *sql.DB, ddl string) error 
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	if t.opaque {
-		return nil
-	}
 	for _, ix := range list {
 		if ix.partial {
-			i := strings.LastIndex(strings.ToUpper(ix.ddl), "WHERE")
-			if i < 0 {
-				t.opaque = true
-				return nil
-			}
-			ix.tree.partial = ix.ddl[i+len("WHERE"):]
+			ix.tree.partial = t.columnNamed(PartialColumn(ix.ddl))
+			t.computed = t.computed || ix.tree.partial == ""
 		}
-		known, err := ix.tree.describe(ctx, db, t.columns)
-		if err != nil {
+		if err := t.describeIndex(ctx, db, ix.tree); err != nil {
 			return err
-		}
-		if !known {
-			t.opaque = true
-			return nil
 		}
 		t.indexes = append(t.indexes, ix.tree)
 	}
 	return nil
 }
 
+// columnNamed returns the name as the table has it; "" if it has no such column.
+func (t *tableTree) columnNamed(name string) string {
+	for _, c := range t.columns {
+		if strings.EqualFold(c.name, name) {
+			return c.name
+		}
+	}
+	return ""
+}
+
+// partialIndex is the one form of partial indexes that is known, with nothing in
+// it that could hide something else: no text, no comment, no parentheses but those
+// around the columns.
+var partialIndex = regexp.MustCompile(`(?i)^CREATE (?:UNIQUE )?INDEX [\w"]+ ON [\w"]+ ?\([\w", ]+\) ?WHERE "?(\w+)"? ?(?:!=|<>) ?0$`)
+
+// PartialColumn reads the declaration of a partial index that has the rows where
+// a column is not 0, as Anki's own (cards.odid) has, and returns the column; "" if
+// it is another one.
+func PartialColumn(ddl string) string {
+	m := partialIndex.FindStringSubmatch(strings.Join(strings.Fields(ddl), " "))
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
 func (t *tableTree) describeColumns(ctx context.Context, db *sql.DB) error {
-	rows, err := db.QueryContext(ctx, `SELECT type, "notnull", pk, hidden FROM pragma_table_xinfo(?)`, t.name)
+	rows, err := db.QueryContext(ctx, `SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)`, t.name)
 	if err != nil {
 		return err
 	}
@@ -185,11 +206,10 @@ func (t *tableTree) describeColumns(ctx context.Context, db *sql.DB) error {
 	for rows.Next() {
 		var c column
 		var pk, hidden int
-		if err := rows.Scan(&c.typ, &c.notNull, &pk, &hidden); err != nil {
+		if err := rows.Scan(&c.name, &c.typ, &c.notNull, &pk, &hidden); err != nil {
 			return err
 		}
-		// Generated columns are not stored where their number says.
-		t.opaque = t.opaque || hidden > 0
+		t.computed = t.computed || hidden > 0 // a generated column
 		c.typ = strings.ToUpper(c.typ)
 		c.affinity = affinityOf(c.typ)
 		if pk > 0 {
@@ -206,10 +226,10 @@ func (t *tableTree) describeColumns(ctx context.Context, db *sql.DB) error {
 	return rows.Err()
 }
 
-func (ix *indexTree) describe(ctx context.Context, db *sql.DB, columns []column) (known bool, err error) {
+func (t *tableTree) describeIndex(ctx context.Context, db *sql.DB, ix *indexTree) error {
 	rows, err := db.QueryContext(ctx, `SELECT cid, "desc", coalesce(coll, ''), key FROM pragma_index_xinfo(?)`, ix.name)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -217,18 +237,22 @@ func (ix *indexTree) describe(ctx context.Context, db *sql.DB, columns []column)
 		var desc, key bool
 		var coll string
 		if err := rows.Scan(&cid, &desc, &coll, &key); err != nil {
-			return false, err
+			return err
 		}
 		switch {
+		case cid == -2: // an expression
+			t.computed = true
+			continue
 		case cid == -1 && !key: // the rowid at the end
 			continue
-		case cid < 0 || cid >= len(columns) || !key:
-			return false, rows.Err()
-		case !strings.Contains(columns[cid].typ, "INT") && columns[cid].typ != "TEXT":
-			return false, rows.Err() // other types may be stored differently in the two trees
+		case cid < 0 || cid >= len(t.columns) || !key:
+			t.opaque = true
+			continue
+		case !strings.Contains(t.columns[cid].typ, "INT") && t.columns[cid].typ != "TEXT":
+			t.opaque = true // other types may be stored differently in the two trees
 		}
 		c := indexColumn{place: cid, desc: desc}
-		if columns[cid].rowid {
+		if t.columns[cid].rowid {
 			c.place = -1
 		}
 		switch strings.ToLower(coll) {
@@ -236,9 +260,25 @@ func (ix *indexTree) describe(ctx context.Context, db *sql.DB, columns []column)
 		case "unicase":
 			c.fold = true
 		default:
-			return false, rows.Err()
+			t.opaque = true
 		}
 		ix.columns = append(ix.columns, c)
 	}
-	return len(ix.columns) > 0, rows.Err()
+	t.opaque = t.opaque || len(ix.columns) == 0
+	return rows.Err()
+}
+
+// PlainTables lists the tables that PRAGMA integrity_check can check without
+// evaluating expressions of the file's (Verify); all is true if these are all.
+func PlainTables(ctx context.Context, db *sql.DB) (names []string, all bool, err error) {
+	s, err := describeSchema(ctx, db)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, t := range s.tables {
+		if !t.computed {
+			names = append(names, t.name)
+		}
+	}
+	return names, !s.computed, nil
 }

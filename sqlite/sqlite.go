@@ -63,6 +63,10 @@ type Options struct {
 	MmapBytes int64
 	// MaxConns is the size of the connection pool; 0 means 1.
 	MaxConns int
+	// Foreign limits what SQLite does for a file that somebody else made: the size
+	// of values, expressions and patterns. Its views cannot be read, and CHECK
+	// constraints are not looked at. (Triggers never run, on any connection.)
+	Foreign bool
 	// Pragmas are further "name(value)" pragmas, run on every connection.
 	Pragmas []string
 }
@@ -132,6 +136,10 @@ func (o Options) dsn(abs string) string {
 		sync = "full"
 	}
 	q.Add("_pragma", "synchronous("+sync+")")
+	if o.Foreign {
+		q.Set(foreignParam, "1")
+		q.Add("_pragma", "ignore_check_constraints(1)")
+	}
 	for _, p := range o.Pragmas {
 		q.Add("_pragma", p)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 )
@@ -35,27 +36,42 @@ func damaged(format string, args ...any) error {
 //     must be that over the keys that the table's rows call for. The hash's key
 //     is random in each process, so no file can be made to fit; two different
 //     sets have the same sum with a probability of 2^-64.
-//   - The rows of tables that this reader does not know (WITHOUT ROWID, CHECK,
-//     expressions, other collations or types) are left to PRAGMA
-//     integrity_check(table), and files of another form (auto_vacuum, virtual
-//     tables) to PRAGMA quick_check.
+//   - The rows of tables that this reader does not know (WITHOUT ROWID, STRICT,
+//     other collations or types) are left to PRAGMA integrity_check(table), and
+//     files of another form (auto_vacuum, virtual tables) to PRAGMA quick_check.
+//   - No expression of the file's is evaluated: that may take any time and memory.
+//     CHECK constraints are not looked at. Of tables with generated columns, or
+//     with indexes over expressions or with a WHERE that is not known, only the
+//     form is checked. Anki has none of these; add-ons may.
+//   - Files whose schema is far larger than Anki's are refused before SQLite opens
+//     them, which it does in a time that nothing bounds (checkSchemaSize).
 //   - Where a page's form is found wrong, SQLite has the last word: then, and only
-//     then, PRAGMA integrity_check runs over everything. No file is refused for a
-//     fault of the reader's.
+//     then, PRAGMA integrity_check runs over everything, unless it would evaluate
+//     expressions. No file of Anki's is refused for a fault of the reader's.
 //
 // The parts run side by side.
 func Verify(ctx context.Context, path string) error {
+	if err := checkSchemaSize(ctx, path); err != nil {
+		return err
+	}
 	// Not mapped: every page is read once, and mapped pages count as memory.
-	db, err := Open(ctx, path, Options{Immutable: true, CacheKiB: 4096, MaxConns: 2})
+	db, err := Open(ctx, path, Options{Immutable: true, CacheKiB: 4096, MaxConns: 2, Foreign: true})
 	if err != nil {
 		return asDamaged(err)
 	}
 	defer db.Close()
 	err = readThrough(ctx, db, path)
-	if errors.Is(err, errForm) {
-		return pragmaCheck(ctx, db, "integrity_check", "")
+	if !errors.Is(err, errForm) {
+		return err
 	}
-	return err
+	schema, derr := describeSchema(ctx, db)
+	if derr != nil {
+		return asDamaged(derr)
+	}
+	if schema.computed {
+		return err
+	}
+	return pragmaCheck(ctx, db, "integrity_check", "")
 }
 
 // readThrough is all of Verify but SQLite's last word.
@@ -71,6 +87,9 @@ func readThrough(ctx context.Context, db *sql.DB, path string) error {
 	defer file.close()
 	if schema.virtual {
 		file.plain = false
+	}
+	if !file.plain && schema.computed {
+		return damaged("only SQLite could check this file, and it would have to evaluate expressions")
 	}
 	err = inParallel(ctx, file.workers(), func(ctx context.Context) []func() error { return schema.jobs(ctx, db, file) })
 	if err == nil && file.plain {
@@ -123,7 +142,7 @@ func inParallel(ctx context.Context, n int, jobs func(context.Context) []func() 
 	for range n {
 		wg.Go(func() {
 			for job := range queue {
-				if err := job(); err != nil {
+				if err := recovered(job); err != nil {
 					mu.Lock()
 					if first == nil {
 						first = err
@@ -140,6 +159,17 @@ func inParallel(ctx context.Context, n int, jobs func(context.Context) []func() 
 	close(queue)
 	wg.Wait()
 	return first
+}
+
+// recovered does job and makes an error of a panic, which would end the program:
+// that is a fault of ours, but the file's sender chose when it happens.
+func recovered(job func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("sqlite: panic in a check: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return job()
 }
 
 func pragmaCheck(ctx context.Context, db *sql.DB, pragma, table string) error {
@@ -197,6 +227,9 @@ type treeJob struct {
 // jobs are the pieces of work that check t.
 func (t *tableTree) jobs(ctx context.Context, db *sql.DB, file *pages) []treeJob {
 	bySQLite := func() error { return pragmaCheck(ctx, db, "integrity_check", t.name) }
+	if t.computed {
+		return nil // its trees are walked as all others are
+	}
 	if t.opaque {
 		return []treeJob{{do: bySQLite}}
 	}
@@ -226,7 +259,7 @@ func (t *tableTree) jobs(ctx context.Context, db *sql.DB, file *pages) []treeJob
 
 // compare says whether the scans of a table and its indexes agree.
 func (t *tableTree) compare() error {
-	if t.opaque {
+	if t.opaque || t.computed {
 		return nil
 	}
 	for _, ix := range t.indexes {
@@ -237,22 +270,18 @@ func (t *tableTree) compare() error {
 	return nil
 }
 
-// sumPartial adds up the keys of the rows that belong in a partial index. Which
-// ones do is SQLite's to say: the clause is one that it took for an index.
+// sumPartial adds up the keys of the rows that belong in a partial index. The
+// query is ours: nothing of the index's own text is in it but names of columns.
 func (t *tableTree) sumPartial(ctx context.Context, db *sql.DB, ix *indexTree) error {
-	names, err := columnNames(ctx, db, t.name)
-	if err != nil {
-		return err
-	}
 	query := "SELECT "
 	for _, c := range ix.columns {
 		if c.place < 0 {
 			query += "rowid, "
 			continue
 		}
-		query += quoteName(names[c.place]) + ", "
+		query += quoteName(t.columns[c.place].name) + ", "
 	}
-	rows, err := db.QueryContext(ctx, query+"rowid FROM "+quoteName(t.name)+" NOT INDEXED WHERE "+ix.partial)
+	rows, err := db.QueryContext(ctx, query+"rowid FROM "+quoteName(t.name)+" NOT INDEXED WHERE "+quoteName(ix.partial)+" != 0")
 	if err != nil {
 		return asDamaged(err)
 	}
@@ -277,20 +306,3 @@ func (t *tableTree) sumPartial(ctx context.Context, db *sql.DB, ix *indexTree) e
 }
 
 func quoteName(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
-
-func columnNames(ctx context.Context, db *sql.DB, table string) ([]string, error) {
-	rows, err := db.QueryContext(ctx, `SELECT name FROM pragma_table_info(?)`, table)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var names []string
-	for rows.Next() {
-		var n string
-		if err := rows.Scan(&n); err != nil {
-			return nil, err
-		}
-		names = append(names, n)
-	}
-	return names, rows.Err()
-}

@@ -39,3 +39,10 @@ func TestUnknownUploadText(t *testing.T) {
 		}
 	}
 }
+
+// TestUploadTextOfASlowCheck: the client is told, with a status at which it shows it.
+func TestUploadTextOfASlowCheck(t *testing.T) {
+	if text, known := uploadText(fmt.Errorf("upload: %w", collection.ErrTooSlow)); text != uploadTooSlow || !known {
+		t.Errorf("%q, %v", text, known)
+	}
+}

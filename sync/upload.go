@@ -17,6 +17,7 @@ const (
 	uploadCorrupt  = "Your upload was corrupt. Please use Check Database, or restore from backup."
 	uploadTooLarge = "collection exceeds size limit"
 	uploadSchema   = "Your collection was made by a version of Anki that this server does not know. Please update the server."
+	uploadTooSlow  = "The server could not check your collection in time. What it had before is still there. Please tell whoever runs it."
 	uploadNoSpace  = "The server's disk is full, so it could not store your collection. What it had before is still there. Please tell whoever runs it."
 	uploadFailed   = "The server could not store your collection. What it had before is still there. Please tell whoever runs it."
 )
@@ -82,6 +83,8 @@ func uploadText(err error) (text string, known bool) {
 		return uploadOK, true
 	case errors.Is(err, collection.ErrTooLarge):
 		return uploadTooLarge, true
+	case errors.Is(err, collection.ErrTooSlow):
+		return uploadTooSlow, true
 	case errors.Is(err, collection.ErrUnsupportedSchema):
 		return uploadSchema, true
 	case errors.Is(err, collection.ErrCorrupt), errors.Is(err, errBadStream):
