@@ -63,10 +63,30 @@ func makeDB(ctx context.Context, s *Store, dir string, src source) error {
 	if err := s.at("link"); err != nil {
 		return err
 	}
+	if err := removeLogs(s, dbPath(dir)); err != nil {
+		return fmt.Errorf("make media db: %w", err)
+	}
 	if err := publish(tmp, dbPath(dir)); err != nil {
 		return fmt.Errorf("make media db: %w", err)
 	}
 	return db.Close()
+}
+
+// removeLogs removes the logs of a database that is not there any more: SQLite
+// would apply them to the new one of its name.
+func removeLogs(s *Store, path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // put there meanwhile: they are its own
+	}
+	for _, log := range []string{"-wal", "-shm", "-journal"} {
+		switch err := os.Remove(path + log); {
+		case err == nil:
+			s.o.Log.Warn("removed what was left of a media database that is gone", "file", path+log)
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+	}
+	return nil
 }
 
 // publish gives the finished file its name, unless that is taken already.
