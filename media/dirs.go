@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // dirs are the open media folder and the folder for incoming files in it. An
@@ -121,6 +122,17 @@ func (d *dirs) place(tmp, disk string) error {
 		return d.raw.place(tmp, disk)
 	}
 	return d.root.Rename(stagingDir+"/"+tmp, disk)
+}
+
+// remove removes a file or a link, never a folder.
+func (d *dirs) remove(disk string) error {
+	if d.raw.usable(disk) {
+		return d.raw.remove(disk)
+	}
+	if d.isDir(disk) {
+		return &fs.PathError{Op: "remove", Path: disk, Err: syscall.EISDIR}
+	}
+	return d.root.Remove(disk)
 }
 
 // look returns what is known of a name in the media folder without following

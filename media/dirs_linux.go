@@ -117,6 +117,10 @@ func (r *rawDirs) place(tmp, disk string) error {
 	}))
 }
 
+func (r *rawDirs) remove(disk string) error {
+	return pathError("remove", disk, again(func() error { return unix.Unlinkat(int(r.root.Fd()), disk, 0) }))
+}
+
 // folders counts the folders in the media folder, as far as its links tell: it
 // has two, and one for the ".." of each. Where a file system does not keep them
 // so, the count is another; -1 if it cannot be known.

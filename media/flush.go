@@ -183,6 +183,7 @@ func (j *syncJob) run() error {
 // recover looks whether the machine, not just the program, crashed while the
 // database was open, and deals with what may be lost; see journal.go.
 func (h *handle) recover(ctx context.Context) error {
+	h.boot = h.s.boot
 	if h.lastBoot == "" || h.lastBoot == h.boot {
 		return nil
 	}

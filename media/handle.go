@@ -181,6 +181,9 @@ func (h *handle) check(ctx context.Context, tx *sql.Tx) error {
 	var version, maxUSN int64
 	err := tx.QueryRowContext(ctx, `SELECT version, folder, last_usn, max_usn, files, source, boot FROM ankisyncd_meta`).
 		Scan(&version, &h.name, &h.last, &maxUSN, &h.files, &h.source, &h.lastBoot)
+	if h.lastBoot != "" {
+		h.boot = h.lastBoot // until recover has seen to it
+	}
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		h.name = folderNative

@@ -128,7 +128,7 @@ type making struct {
 	content []byte // in the zip
 	item    int    // in the stager's list
 	stamp   stamp
-	exists  bool // there is something under the name
+	exists  bool // there is something under the name, or it is not taken here
 }
 
 // newMaker chooses what can be made in place: additions of a zip in memory that
@@ -225,11 +225,10 @@ func (m *maker) work(front bool) (err error) {
 }
 
 func (m *maker) make(f *making) (err error) {
-	if err := errors.Join(m.g.s.at("create"), m.g.s.at("write")); err != nil {
-		return err
+	if err = errors.Join(m.g.s.at("create"), m.g.s.at("write")); err == nil {
+		f.stamp, err = m.g.dirs.raw.createInPlace(f.name, f.content)
 	}
-	f.stamp, err = m.g.dirs.raw.createInPlace(f.name, f.content)
-	if f.exists = errors.Is(err, fs.ErrExist); f.exists {
+	if f.exists = !f.stamp.made && refusesName(err); f.exists {
 		return nil
 	}
 	if err != nil {

@@ -282,10 +282,13 @@ func openRegular(root *os.Root, disk string) (*os.File, fs.FileInfo, error) {
 	return f, fi, nil
 }
 
-// missingIfOutside turns the error for a link that leaves the folder into
-// fs.ErrNotExist. Other errors (permission, input/output) stay: they say
+// missingIfOutside turns the error for a link that leaves the folder, or for a
+// name that the file system cannot hold, into fs.ErrNotExist. Other errors (permission, input/output) stay: they say
 // nothing about whether the file exists.
 func missingIfOutside(root *os.Root, disk string, err error) error {
+	if refusesName(err) {
+		return fmt.Errorf("%w (%v)", fs.ErrNotExist, err)
+	}
 	if fi, lerr := root.Lstat(disk); lerr == nil && fi.Mode()&fs.ModeSymlink != 0 {
 		return fmt.Errorf("%w (%v)", fs.ErrNotExist, err)
 	}
