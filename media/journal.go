@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"syscall"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // The journal. A transaction that changes files does not touch them: the new
@@ -250,7 +252,7 @@ func (h *handle) settle(ctx context.Context) error {
 		if err := rows.Scan(&op.disk, &op.fname, &op.usn, &op.tmp); err != nil {
 			return err
 		}
-		ops[op.disk] = op
+		ops[h.samePlace(op.disk)] = op
 	}
 	if err := rows.Err(); err != nil {
 		return err
@@ -260,6 +262,14 @@ func (h *handle) settle(ctx context.Context) error {
 		return nil
 	}
 	return h.perform(ops)
+}
+
+// samePlace is the same for names on disk that stand for the same file.
+func (h *handle) samePlace(disk string) string {
+	if h.fold {
+		return sqlite.Fold(disk)
+	}
+	return disk
 }
 
 // cleanStaging removes incoming files that no transaction has taken over, in

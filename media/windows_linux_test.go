@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -68,5 +69,25 @@ func TestWindowsFileSystem(t *testing.T) {
 	}
 	if n := len(files(t, filepath.Join(root, user, "collection.media"))); n != 4 {
 		t.Errorf("%d files", n)
+	}
+}
+
+// TestIgnoredCaseReplayed kills a store that has deleted a file and then added
+// one of the same name in other case: doing the first again would remove the
+// second.
+func TestIgnoredCaseReplayed(t *testing.T) {
+	root := windowsFolder(t)
+	s := media.Open(filepath.Join(root, "1"), media.Options{SyncDelay: time.Hour})
+	defer s.Close()
+	mustApply(t, s, entry{"A.jpg", "upper"}, entry{"kept", "kept"})
+	mustApply(t, s, entry{"A.jpg", ""})
+	mustApply(t, s, entry{"a.jpg", "lower"})
+	copyTree(t, filepath.Join(root, "1"), filepath.Join(root, "2"))
+	again := media.Open(filepath.Join(root, "2"), media.Options{})
+	defer again.Close()
+	want := map[string]string{"a.jpg": "lower", "kept": "kept"}
+	agree(t, again, filepath.Join(root, "2", user, "collection.media"))
+	if d := cmp.Diff(want, files(t, filepath.Join(root, "2", user, "collection.media"))); d != "" {
+		t.Error(d)
 	}
 }
