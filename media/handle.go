@@ -83,6 +83,8 @@ type handle struct {
 	cleared  int64           // and up to this one no longer in the journal
 	unsynced map[string]bool // files put in place and not synced, by name on disk
 	unsafe   bool            // something has been written that is not synced
+	running  *syncJob        // the flush that is running; it has what was unsynced when it began
+	doubt    bool            // a sync has failed: what the journal names may be lost
 	relaxed  bool            // commits are not synced
 
 	pending bool // the journal has work that is not done
@@ -205,6 +207,7 @@ func (h *handle) check(ctx context.Context, tx *sql.Tx) error {
 
 // close finishes the journal and closes everything.
 func (h *handle) close() error {
+	h.await()
 	var err error
 	if !h.pending && !h.broken {
 		if h.unsafe {
@@ -216,6 +219,9 @@ func (h *handle) close() error {
 		if err == nil && h.conn != nil {
 			_, err = h.conn.ExecContext(context.Background(), `PRAGMA synchronous=normal; BEGIN IMMEDIATE; DELETE FROM ankisyncd_journal;
 				UPDATE ankisyncd_meta SET boot = '' WHERE boot <> ''; COMMIT`)
+		} else if h.conn != nil {
+			_, merr := h.conn.ExecContext(context.Background(), `UPDATE ankisyncd_meta SET boot = ?`, notSynced)
+			err = errors.Join(err, merr)
 		}
 	}
 	if h.root != nil && !h.pending {

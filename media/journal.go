@@ -46,6 +46,9 @@ import (
 //     there. The journal still names it; opening checks its hash and forgets
 //     the row if it is damaged, and the device sends the file again.
 //
+// A sync that fails is as bad, for the next one may say that all is well: the files
+// that the journal names are read back before that is believed (recheck).
+//
 // To tell such a crash, the first transaction after opening is synced at once,
 // and says that the database is in use, by which run of the machine.
 // Options.SyncDelay below zero syncs everything before each answer instead.
