@@ -32,6 +32,7 @@ type stamp struct {
 	made  bool  // there is a file, perhaps with a part of its content
 	mtime int64 // ns
 	ino   uint64
+	size  int64
 }
 
 // openDirs opens the media folder. portable says to do without shortcuts.

@@ -100,15 +100,15 @@ func create(dir *os.File, name string, content []byte) (made stamp, err error) {
 	if cerr := unix.Close(fd); err == nil && cerr != unix.EINTR { //nolint:errorlint // errno itself
 		err = cerr
 	}
-	return stamp{made: true, mtime: unix.TimespecToNsec(st.Mtim), ino: st.Ino}, pathError("write", name, err)
+	return stamp{made: true, mtime: unix.TimespecToNsec(st.Mtim), ino: st.Ino, size: st.Size}, pathError("write", name, err)
 }
 
 // is reports whether the file that createInPlace made is still there under its
-// name.
+// name, as far as can be seen.
 func (r *rawDirs) is(name string, made stamp) bool {
 	var st unix.Stat_t
 	err := again(func() error { return unix.Fstatat(int(r.root.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW) })
-	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Ino == made.ino
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Ino == made.ino && st.Size == made.size && unix.TimespecToNsec(st.Mtim) == made.mtime
 }
 
 func (r *rawDirs) place(tmp, disk string) error {

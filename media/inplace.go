@@ -27,7 +27,7 @@ import (
 // another time is left alone: it was put there by hand.
 //
 // An upload that fails removes what it made, under the user's lock, if it is
-// still the same file.
+// still the same file and no row has come to speak of it.
 
 // inPlace is what a journal has instead of the name of an incoming file.
 const inPlace = "="
@@ -255,7 +255,7 @@ func (g *stager) made() error {
 	for _, f := range m.todo {
 		if f.item >= len(g.list) {
 			if f.stamp.made {
-				g.list = append(g.list, staged{name: f.name, tmp: inPlace, ino: f.stamp.ino})
+				g.list = append(g.list, staged{name: f.name, tmp: inPlace, stamp: f.stamp})
 			}
 			continue
 		}
@@ -263,7 +263,7 @@ func (g *stager) made() error {
 		it.making = false
 		switch {
 		case f.stamp.made:
-			it.tmp, it.mtime, it.ino = inPlace, f.stamp.mtime, f.stamp.ino
+			it.tmp, it.mtime, it.stamp = inPlace, f.stamp.mtime, f.stamp
 		case f.exists && err == nil:
 			err = g.createSmall(it, f.content)
 		}
