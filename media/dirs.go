@@ -220,6 +220,9 @@ func (h *handle) closeFolder() error {
 
 // openStaging opens the folder for incoming files, making it if it is missing.
 func (h *handle) openStaging() error {
+	if h.away {
+		return h.errAway()
+	}
 	if h.dirs != nil && h.dirs.gone.Load() {
 		if err := h.closeFolder(); err != nil {
 			return err

@@ -87,6 +87,7 @@ type handle struct {
 	doubt    bool            // a sync has failed: what the journal names may be lost
 	relaxed  bool            // commits are not synced
 
+	away    bool // the files are not there; see away.go
 	pending bool // the journal has work that is not done
 	broken  bool // the database is in an unknown state: close it
 }
@@ -149,6 +150,12 @@ func (h *handle) open(ctx context.Context) error {
 	if err := h.openFolder(false); err != nil {
 		return err
 	}
+	if h.away = h.isAway(); h.away {
+		h.noteAway()
+		id := identify(h.dir, h.name)
+		h.official = [2]filestate.State{id[2], id[3]}
+		return nil
+	}
 	if err := h.settle(ctx); err != nil {
 		return err
 	}
@@ -208,6 +215,9 @@ func (h *handle) check(ctx context.Context, tx *sql.Tx) error {
 // close finishes the journal and closes everything.
 func (h *handle) close() error {
 	h.await()
+	if h.away {
+		return h.abandon() // nothing was done
+	}
 	var err error
 	if !h.pending && !h.broken {
 		if h.unsafe {

@@ -237,7 +237,7 @@ func (h *handle) dropNotes(op journalOp) error {
 // settle replays a journal that is not done. A note whose row has got another
 // usn since was overtaken by another server's change, and is dropped.
 func (h *handle) settle(ctx context.Context) error {
-	if !h.pending {
+	if !h.pending || h.away {
 		return nil
 	}
 	if err := h.openStaging(); err != nil {
