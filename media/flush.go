@@ -57,7 +57,11 @@ func (s *Store) flush(e *entry) {
 	h := e.h
 	var j *syncJob
 	var err error
-	if h != nil && h.unsafe && !h.pending && h.running == nil {
+	switch {
+	case h == nil || !h.unsafe || h.pending:
+	case h.running != nil:
+		s.flushLater(e) // after that one
+	default:
 		if j, err = h.newSyncJob(); err == nil {
 			h.running = j
 		}
@@ -91,12 +95,14 @@ func (s *Store) flush(e *entry) {
 	<-e.lock
 }
 
-// await waits for the flush that is running, if one is.
-func (h *handle) await() {
-	if j := h.running; j != nil {
-		<-j.done
-		_ = h.finish(j) // whoever runs it logs the error
+// await waits for the flush that is running, if one is, and takes in what has come
+// of it. (Whoever runs it logs its error.)
+func (h *handle) await() error {
+	if h.running == nil {
+		return nil
 	}
+	<-h.running.done
+	return h.finish(h.running)
 }
 
 // finish takes in what has come of a job that has been run.

@@ -155,6 +155,33 @@ func TestFlushFails(t *testing.T) {
 	}
 }
 
+// TestFlushSlow has an upload come while a flush takes longer than the delay: it
+// is synced soon after all the same.
+func TestFlushSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newStore(t, media.Options{SyncDelay: time.Second})
+		release := make(chan struct{})
+		var synced atomic.Int32
+		s.SetHook(func(step string) error {
+			if step == "sync file" && synced.Add(1) == 1 {
+				<-release
+			}
+			return nil
+		})
+		mustApply(t, s, entry{"a", "a"})
+		time.Sleep(time.Second)
+		mustApply(t, s, entry{"b", "b"})
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		close(release)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := synced.Load(); n != 2 {
+			t.Errorf("%d files synced", n)
+		}
+	})
+}
+
 // TestClosingFails closes a database that cannot be synced: the next opening
 // looks at what the last uploads brought.
 func TestClosingFails(t *testing.T) {

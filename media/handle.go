@@ -214,13 +214,13 @@ func (h *handle) check(ctx context.Context, tx *sql.Tx) error {
 
 // close finishes the journal and closes everything.
 func (h *handle) close() error {
-	h.await()
 	if h.away {
 		return h.abandon() // nothing was done
 	}
-	var err error
+	err := h.await()
 	if !h.pending && !h.broken {
-		if h.unsafe {
+		err = nil
+		if h.unsafe { // also if that flush has failed
 			err = h.sync()
 		}
 		// What the journal says would do no harm again, but whoever puts a file

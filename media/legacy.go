@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -283,10 +284,10 @@ func openRegular(root *os.Root, disk string) (*os.File, fs.FileInfo, error) {
 }
 
 // missingIfOutside turns the error for a link that leaves the folder, or for a
-// name that the file system cannot hold, into fs.ErrNotExist. Other errors (permission, input/output) stay: they say
+// name that is too long for the file system, into fs.ErrNotExist. Other errors (permission, input/output) stay: they say
 // nothing about whether the file exists.
 func missingIfOutside(root *os.Root, disk string, err error) error {
-	if refusesName(err) {
+	if errors.Is(err, syscall.ENAMETOOLONG) {
 		return fmt.Errorf("%w (%v)", fs.ErrNotExist, err)
 	}
 	if fi, lerr := root.Lstat(disk); lerr == nil && fi.Mode()&fs.ModeSymlink != 0 {

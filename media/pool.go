@@ -333,7 +333,12 @@ func (s *Store) ready(ctx context.Context, e *entry, create bool) error {
 		e.elem = s.open.PushFront(e)
 		s.mu.Unlock()
 	}
-	if err := e.h.settle(context.WithoutCancel(ctx)); err != nil {
+	writes := e.h.writes
+	err := e.h.settle(context.WithoutCancel(ctx))
+	if e.h.writes != writes {
+		e.remember(nil)
+	}
+	if err != nil {
 		if e.h.broken {
 			err = errors.Join(err, s.shut(e))
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -131,6 +132,22 @@ func TestRefusedNames(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRowOfTooLongName asks for a file whose name no file can have here, as after
+// a move to a file system with shorter names: it is missing, no failure.
+func TestRowOfTooLongName(t *testing.T) {
+	s, root := newStore(t, media.Options{})
+	mustApply(t, s, entry{"a", "a"})
+	if err := s.Evict(user); err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", 256)
+	sqlOn(t, filepath.Join(root, user, "collection.media.server.db"), `INSERT INTO media VALUES ('`+long+`', 2, '`+sha("x")+`')`)
+	if _, err := s.PrepareZip(ctx, user, []string{long}); !errors.Is(err, media.ErrConflict) {
+		t.Error(err)
+	}
+	agree(t, s, filepath.Join(root, user, "collection.media"))
 }
 
 // TestRefusedInPlace is that for files that are made in place: they go the way
