@@ -116,7 +116,7 @@ func (h *handle) finish(j *syncJob) error {
 	} else {
 		h.doubt = true
 	}
-	if err == nil {
+	if err == nil && !h.doubt {
 		h.flushed = max(h.flushed, j.batch)
 		return nil
 	}
@@ -130,7 +130,8 @@ func (h *handle) finish(j *syncJob) error {
 // recheck looks at the files that the journal names, after a sync has failed: the
 // next one may say that all is well although their content has never reached the
 // disk (Linux tells of an error once). Those whose content is not there are
-// forgotten, and the devices send them again.
+// forgotten, and the devices send them again. As long as the journal has work to do,
+// the doubt stays.
 func (h *handle) recheck() error {
 	if !h.doubt || h.pending {
 		return nil

@@ -155,6 +155,48 @@ func TestFlushFails(t *testing.T) {
 	}
 }
 
+// TestFlushFailsPending is that while an upload cannot put its file in place: there
+// is no looking then, and so no believing.
+func TestFlushFailsPending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, root := newStore(t, media.Options{SyncDelay: time.Second})
+		release := make(chan struct{})
+		var syncs atomic.Int32
+		var full atomic.Bool
+		s.SetHook(func(step string) error {
+			switch {
+			case step == "sync file" && syncs.Add(1) == 1:
+				return errDisk
+			case step == "sync folder" && syncs.Load() > 1:
+				<-release
+			case step == "rename" && full.Load():
+				return fmt.Errorf("injected: %w", syscall.ENOSPC)
+			}
+			return nil
+		})
+		mustApply(t, s, entry{"a", "a"})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		mustApply(t, s, entry{"b", "b"})
+		time.Sleep(time.Second)
+		synctest.Wait() // the second flush waits
+		full.Store(true)
+		if _, _, err := apply(s, makeZip(t, 0, entry{"c", "c"})); !errors.Is(err, syscall.ENOSPC) {
+			t.Error(err)
+		}
+		close(release)
+		synctest.Wait()
+		rot(t, filepath.Join(root, user, "collection.media", "a"))
+		full.Store(false)
+		mustApply(t, s, entry{"d", "d"})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := alive(rows(t, s, user)); len(got) != 3 || got["a"] != "" {
+			t.Errorf("known: %v", got)
+		}
+	})
+}
+
 // TestFlushSlow has an upload come while a flush takes longer than the delay: it
 // is synced soon after all the same.
 func TestFlushSlow(t *testing.T) {
