@@ -157,7 +157,13 @@ func (d *doctor) media(ctx context.Context, check, dir string) string {
 		d.fail(check, "see that the server's user may read it", "media: %v", err)
 		return ""
 	}
-	if missing := r.Missing(); len(missing) > 0 {
+	missing := r.Missing()
+	if len(missing) == r.Files() && len(missing) > media.MaxRows && len(r.Stray) == 0 {
+		d.fail(check, "mount its disk, or restore it from a backup; if the files are lost for good, put any file into it: devices then send theirs again (docs/troubleshooting.md)",
+			"%s has none of %s, and media are not synced", filepath.Join(dir, r.Folder), plural(len(missing), "file"))
+		return ""
+	}
+	if len(missing) > 0 {
 		d.warn(check, "nothing, if a device has them: it sends them again when it checks its media", "%s in the media database without a file: %s", plural(len(missing), "row"), some(missing))
 	}
 	if len(r.Stray) > 0 {

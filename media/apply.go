@@ -137,6 +137,7 @@ func (s *Store) applyOnce(ctx context.Context, e *entry, fill func(*stager, map[
 		if g.note != nil {
 			e.lock <- struct{}{}
 			defer func() { <-e.lock }()
+			g.spare(e.h)
 		}
 		g.discard()
 	}()
@@ -303,7 +304,7 @@ func (b *batch) apply(it *staged) error {
 func (b *batch) noteFiles() error {
 	for disk, op := range b.ops {
 		if it := b.from[disk]; it != nil {
-			if it.tmp == inPlace && (disk != it.name || !b.alone && !b.h.dirs.raw.is(disk, stamp{ino: it.ino})) {
+			if it.tmp == inPlace && (disk != it.name || !b.alone && !b.h.dirs.raw.is(disk, it.stamp)) {
 				return errRestage // somebody else has put another file there
 			}
 			op.tmp = it.tmp

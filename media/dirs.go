@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // dirs are the open media folder and the folder for incoming files in it. An
@@ -31,6 +32,7 @@ type stamp struct {
 	made  bool  // there is a file, perhaps with a part of its content
 	mtime int64 // ns
 	ino   uint64
+	size  int64
 }
 
 // openDirs opens the media folder. portable says to do without shortcuts.
@@ -123,6 +125,17 @@ func (d *dirs) place(tmp, disk string) error {
 	return d.root.Rename(stagingDir+"/"+tmp, disk)
 }
 
+// remove removes a file or a link, never a folder.
+func (d *dirs) remove(disk string) error {
+	if d.raw.usable(disk) {
+		return d.raw.remove(disk)
+	}
+	if d.isDir(disk) {
+		return &fs.PathError{Op: "remove", Path: disk, Err: syscall.EISDIR}
+	}
+	return d.root.Remove(disk)
+}
+
 // look returns what is known of a name in the media folder without following
 // links: its kind and its size in bytes.
 func (d *dirs) look(disk string) (fs.FileMode, int64, error) {
@@ -207,6 +220,9 @@ func (h *handle) closeFolder() error {
 
 // openStaging opens the folder for incoming files, making it if it is missing.
 func (h *handle) openStaging() error {
+	if h.away {
+		return h.errAway()
+	}
 	if h.dirs != nil && h.dirs.gone.Load() {
 		if err := h.closeFolder(); err != nil {
 			return err

@@ -100,21 +100,25 @@ func create(dir *os.File, name string, content []byte) (made stamp, err error) {
 	if cerr := unix.Close(fd); err == nil && cerr != unix.EINTR { //nolint:errorlint // errno itself
 		err = cerr
 	}
-	return stamp{made: true, mtime: unix.TimespecToNsec(st.Mtim), ino: st.Ino}, pathError("write", name, err)
+	return stamp{made: true, mtime: unix.TimespecToNsec(st.Mtim), ino: st.Ino, size: st.Size}, pathError("write", name, err)
 }
 
 // is reports whether the file that createInPlace made is still there under its
-// name.
+// name, as far as can be seen.
 func (r *rawDirs) is(name string, made stamp) bool {
 	var st unix.Stat_t
 	err := again(func() error { return unix.Fstatat(int(r.root.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW) })
-	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Ino == made.ino
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Ino == made.ino && st.Size == made.size && unix.TimespecToNsec(st.Mtim) == made.mtime
 }
 
 func (r *rawDirs) place(tmp, disk string) error {
 	return pathError("rename", disk, again(func() error {
 		return unix.Renameat(int(r.staging.Fd()), tmp, int(r.root.Fd()), disk)
 	}))
+}
+
+func (r *rawDirs) remove(disk string) error {
+	return pathError("remove", disk, again(func() error { return unix.Unlinkat(int(r.root.Fd()), disk, 0) }))
 }
 
 // folders counts the folders in the media folder, as far as its links tell: it

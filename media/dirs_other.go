@@ -14,6 +14,7 @@ func (r *rawDirs) open(_, _ *os.Root)         {}
 func (r *rawDirs) close()                     {}
 func (r *rawDirs) usable(...string) bool      { return false }
 func (r *rawDirs) place(string, string) error { return fs.ErrInvalid }
+func (r *rawDirs) remove(string) error        { return fs.ErrInvalid }
 func (r *rawDirs) folders() int               { return -1 }
 func (r *rawDirs) is(string, stamp) bool      { return false }
 func (r *rawDirs) create(string, []byte) (stamp, error) {

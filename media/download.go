@@ -38,7 +38,8 @@ type member struct {
 // to more than 2.5 MiB; the client asks again for the rest. More than MaxRows
 // names are ErrBadRequest. A name that is not stored is ErrConflict, and so is
 // one whose file is missing or damaged: such an entry is forgotten, so that a
-// device that has the file sends it again. The caller must Close the Download.
+// device that has the file sends it again; but if all are missing it is ErrAway.
+// The caller must Close the Download.
 func (s *Store) PrepareZip(ctx context.Context, user string, names []string) (*Download, error) {
 	if len(names) > MaxRows {
 		return nil, fmt.Errorf("%w: %d files asked for", ErrBadRequest, len(names))
@@ -66,11 +67,15 @@ func (s *Store) PrepareZip(ctx context.Context, user string, names []string) (*D
 // size and time of change noted when it was last known to be good, which is
 // cheap, or by hashing it if there is no such note.
 func (h *handle) collect(ctx context.Context, d *Download, names []string) error {
+	if h.away {
+		return h.errAway()
+	}
 	rows, err := h.rows(names)
 	if err != nil {
 		return err
 	}
 	var lost []*row
+	var why []error
 	var good []goodFile
 	var total int64
 	for _, n := range names {
@@ -92,10 +97,16 @@ func (h *handle) collect(ctx context.Context, d *Download, names []string) error
 		if !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("read media file: %w", err)
 		}
-		h.s.o.Log.Warn("media file is missing or damaged; forgotten, so that a device sends it again", "dir", h.dir, "file", n, "err", err)
-		lost = append(lost, r)
+		lost, why = append(lost, r), append(why, err)
 	}
 	if len(lost) > 0 {
+		if h.isAway() { // since it was opened
+			h.noteAway()
+			return h.errAway()
+		}
+		for i, r := range lost {
+			h.s.o.Log.Warn("media file is missing or damaged; forgotten, so that a device sends it again", "dir", h.dir, "file", r.name, "err", why[i])
+		}
 		if err := h.forget(lost, 1); err != nil {
 			return err
 		}

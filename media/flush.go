@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -56,48 +57,109 @@ func (s *Store) flush(e *entry) {
 	h := e.h
 	var j *syncJob
 	var err error
-	if h != nil && h.unsafe && !h.pending {
-		j, err = h.newSyncJob()
+	switch {
+	case h == nil || !h.unsafe || h.pending:
+	case h.running != nil:
+		s.flushLater(e) // after that one
+	default:
+		if j, err = h.newSyncJob(); err == nil {
+			h.running = j
+		}
 	}
 	<-e.lock
 	if j == nil && err == nil {
 		return
 	}
-	if err == nil {
-		err = j.run()
+	if j != nil {
+		j.err = j.run()
+		err = j.err
+		close(j.done)
 	}
 	e.lock <- struct{}{}
-	if e.h == h {
-		if err == nil {
-			h.flushed = max(h.flushed, j.batch)
-		} else {
-			// It is tried again with the next upload, and on closing.
-			s.o.Log.Error("media not synced to disk", "user", e.user, "err", err)
-			h.unsafe = true
-			if j != nil {
-				for n := range j.names {
-					h.unsynced[n] = true
-				}
-			}
+	if j != nil && h.running == j { // else closing the database has waited for it
+		writes := h.writes
+		err = h.finish(j)
+		switch {
+		case h.broken:
+			err = errors.Join(err, s.shut(e))
+			e.remember(nil)
+		case h.writes != writes:
+			e.remember(nil)
+			s.flushLater(e)
 		}
 	}
+	if err != nil {
+		// It is tried again with the next upload, and on closing.
+		s.o.Log.Error("media not synced to disk", "user", e.user, "err", err)
+	}
 	<-e.lock
+}
+
+// await waits for the flush that is running, if one is, and takes in what has come
+// of it. (Whoever runs it logs its error.)
+func (h *handle) await() error {
+	if h.running == nil {
+		return nil
+	}
+	<-h.running.done
+	return h.finish(h.running)
+}
+
+// finish takes in what has come of a job that has been run.
+func (h *handle) finish(j *syncJob) error {
+	if h.running == j {
+		h.running = nil
+	}
+	err := j.err
+	if err == nil {
+		err = h.recheck()
+	} else {
+		h.doubt = true
+	}
+	if err == nil && !h.doubt {
+		h.flushed = max(h.flushed, j.batch)
+		return nil
+	}
+	h.unsafe = true
+	for n := range j.names {
+		h.unsynced[n] = true
+	}
+	return err
+}
+
+// recheck looks at the files that the journal names, after a sync has failed: the
+// next one may say that all is well although their content has never reached the
+// disk (Linux tells of an error once). Those whose content is not there are
+// forgotten, and the devices send them again. As long as the journal has work to do,
+// the doubt stays.
+func (h *handle) recheck() error {
+	if !h.doubt || h.pending {
+		return nil
+	}
+	lost, err := h.damaged(context.Background())
+	if err == nil && len(lost) > 0 {
+		h.s.o.Log.Error("media files did not reach the disk; forgotten, so that a device sends them again", "dir", h.dir, "lost", len(lost))
+		err = h.forget(lost, 1)
+	}
+	if err != nil {
+		return err
+	}
+	h.doubt = false
+	return nil
 }
 
 // sync makes everything durable at once. The caller holds the entry's lock.
 func (h *handle) sync() error {
 	j, err := h.newSyncJob()
 	if err == nil {
-		if err = j.run(); err == nil {
-			h.flushed = j.batch
-			return nil
-		}
-		for n := range j.names {
-			h.unsynced[n] = true
-		}
+		j.err = j.run()
+		err = h.finish(j)
 	}
-	h.unsafe = true
-	return fmt.Errorf("sync media: %w", err)
+	if err != nil {
+		h.unsafe = true
+		return fmt.Errorf("sync media: %w", err)
+	}
+	return nil
 }
 
 // syncJob is what has to be made durable at some moment.
@@ -107,10 +169,12 @@ type syncJob struct {
 	names map[string]bool
 	wal   string
 	batch int64
+	done  chan struct{} // closed after run, when err says how that went
+	err   error
 }
 
 func (h *handle) newSyncJob() (*syncJob, error) {
-	j := &syncJob{s: h.s, names: h.unsynced, wal: dbPath(h.dir) + "-wal", batch: h.batch}
+	j := &syncJob{s: h.s, names: h.unsynced, wal: dbPath(h.dir) + "-wal", batch: h.batch, done: make(chan struct{})}
 	if h.root != nil {
 		var err error
 		if j.root, err = h.root.OpenRoot("."); err != nil {
@@ -180,9 +244,14 @@ func (j *syncJob) run() error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
+// notSynced is noted instead of the run of the machine if closing could not sync:
+// opening then does what it does after a crash.
+const notSynced = "not synced"
+
 // recover looks whether the machine, not just the program, crashed while the
 // database was open, and deals with what may be lost; see journal.go.
 func (h *handle) recover(ctx context.Context) error {
+	h.boot = h.s.boot
 	if h.lastBoot == "" || h.lastBoot == h.boot {
 		return nil
 	}
@@ -192,6 +261,10 @@ func (h *handle) recover(ctx context.Context) error {
 	}
 	if err := h.forget(lost, usnGap); err != nil {
 		return err
+	}
+	if h.lastBoot == notSynced {
+		h.s.o.Log.Warn("media could not be synced to disk when they were closed; devices will compare theirs", "dir", h.dir, "lost", len(lost), "usn", h.last)
+		return nil
 	}
 	h.s.o.Log.Warn("the machine stopped while media were being stored; devices will compare theirs", "dir", h.dir, "lost", len(lost), "usn", h.last)
 	return nil
@@ -212,17 +285,32 @@ func (h *handle) damaged(ctx context.Context) ([]*row, error) {
 			return nil, err
 		}
 		if h.root != nil {
-			d, err := readDigest(h.root, r.disk)
+			d, err := h.readBack(r.disk)
 			if err == nil && d.sum == r.sum {
 				continue
 			}
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			// What the disk cannot read is lost, and no reason to keep the user out.
+			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EIO) {
 				return nil, err
 			}
 		}
 		lost = append(lost, &r)
 	}
 	return lost, rows.Err()
+}
+
+// readBack is readDigest for what is on the disk, not in memory.
+func (h *handle) readBack(disk string) (digest, error) {
+	if err := h.s.at("read back"); err != nil {
+		return digest{}, err
+	}
+	f, fi, err := openRegular(h.root, disk)
+	if err != nil {
+		return digest{}, err
+	}
+	defer f.Close()
+	dropCache(f)
+	return digestOf(f, fi)
 }
 
 // syncDir makes the names in a folder durable. File systems that cannot sync a

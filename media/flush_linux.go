@@ -21,6 +21,16 @@ func startWriting(f *os.File) {
 	_ = c.Control(func(fd uintptr) { _ = unix.SyncFileRange(int(fd), 0, 0, unix.SYNC_FILE_RANGE_WRITE) })
 }
 
+// dropCache asks the kernel to forget what it has in memory of the file's content
+// and has written already, so that reading it reads the disk.
+func dropCache(f *os.File) {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = c.Control(func(fd uintptr) { _ = unix.Fadvise(int(fd), 0, 0, unix.FADV_DONTNEED) })
+}
+
 // syncFileSystem makes durable everything that the folder's file system holds.
 // It reports write errors since Linux 5.8; done is false before.
 func syncFileSystem(root *os.Root) (done bool, err error) {

@@ -83,8 +83,11 @@ type handle struct {
 	cleared  int64           // and up to this one no longer in the journal
 	unsynced map[string]bool // files put in place and not synced, by name on disk
 	unsafe   bool            // something has been written that is not synced
+	running  *syncJob        // the flush that is running; it has what was unsynced when it began
+	doubt    bool            // a sync has failed: what the journal names may be lost
 	relaxed  bool            // commits are not synced
 
+	away    bool // the files are not there; see away.go
 	pending bool // the journal has work that is not done
 	broken  bool // the database is in an unknown state: close it
 }
@@ -147,6 +150,12 @@ func (h *handle) open(ctx context.Context) error {
 	if err := h.openFolder(false); err != nil {
 		return err
 	}
+	if h.away = h.isAway(); h.away {
+		h.noteAway()
+		id := identify(h.dir, h.name)
+		h.official = [2]filestate.State{id[2], id[3]}
+		return nil
+	}
 	if err := h.settle(ctx); err != nil {
 		return err
 	}
@@ -181,6 +190,9 @@ func (h *handle) check(ctx context.Context, tx *sql.Tx) error {
 	var version, maxUSN int64
 	err := tx.QueryRowContext(ctx, `SELECT version, folder, last_usn, max_usn, files, source, boot FROM ankisyncd_meta`).
 		Scan(&version, &h.name, &h.last, &maxUSN, &h.files, &h.source, &h.lastBoot)
+	if h.lastBoot != "" {
+		h.boot = h.lastBoot // until recover has seen to it
+	}
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		h.name = folderNative
@@ -202,9 +214,13 @@ func (h *handle) check(ctx context.Context, tx *sql.Tx) error {
 
 // close finishes the journal and closes everything.
 func (h *handle) close() error {
-	var err error
+	if h.away {
+		return h.abandon() // nothing was done
+	}
+	err := h.await()
 	if !h.pending && !h.broken {
-		if h.unsafe {
+		err = nil
+		if h.unsafe { // also if that flush has failed
 			err = h.sync()
 		}
 		// What the journal says would do no harm again, but whoever puts a file
@@ -213,6 +229,9 @@ func (h *handle) close() error {
 		if err == nil && h.conn != nil {
 			_, err = h.conn.ExecContext(context.Background(), `PRAGMA synchronous=normal; BEGIN IMMEDIATE; DELETE FROM ankisyncd_journal;
 				UPDATE ankisyncd_meta SET boot = '' WHERE boot <> ''; COMMIT`)
+		} else if h.conn != nil {
+			_, merr := h.conn.ExecContext(context.Background(), `UPDATE ankisyncd_meta SET boot = ?`, notSynced)
+			err = errors.Join(err, merr)
 		}
 	}
 	if h.root != nil && !h.pending {

@@ -27,7 +27,7 @@ import (
 // another time is left alone: it was put there by hand.
 //
 // An upload that fails removes what it made, under the user's lock, if it is
-// still the same file.
+// still the same file and no row has come to speak of it.
 
 // inPlace is what a journal has instead of the name of an incoming file.
 const inPlace = "="
@@ -128,7 +128,7 @@ type making struct {
 	content []byte // in the zip
 	item    int    // in the stager's list
 	stamp   stamp
-	exists  bool // there is something under the name
+	exists  bool // there is something under the name, or it is not taken here
 }
 
 // newMaker chooses what can be made in place: additions of a zip in memory that
@@ -225,11 +225,10 @@ func (m *maker) work(front bool) (err error) {
 }
 
 func (m *maker) make(f *making) (err error) {
-	if err := errors.Join(m.g.s.at("create"), m.g.s.at("write")); err != nil {
-		return err
+	if err = errors.Join(m.g.s.at("create"), m.g.s.at("write")); err == nil {
+		f.stamp, err = m.g.dirs.raw.createInPlace(f.name, f.content)
 	}
-	f.stamp, err = m.g.dirs.raw.createInPlace(f.name, f.content)
-	if f.exists = errors.Is(err, fs.ErrExist); f.exists {
+	if f.exists = !f.stamp.made && refusesName(err); f.exists {
 		return nil
 	}
 	if err != nil {
@@ -256,7 +255,7 @@ func (g *stager) made() error {
 	for _, f := range m.todo {
 		if f.item >= len(g.list) {
 			if f.stamp.made {
-				g.list = append(g.list, staged{name: f.name, tmp: inPlace, ino: f.stamp.ino})
+				g.list = append(g.list, staged{name: f.name, tmp: inPlace, stamp: f.stamp})
 			}
 			continue
 		}
@@ -264,7 +263,7 @@ func (g *stager) made() error {
 		it.making = false
 		switch {
 		case f.stamp.made:
-			it.tmp, it.mtime, it.ino = inPlace, f.stamp.mtime, f.stamp.ino
+			it.tmp, it.mtime, it.stamp = inPlace, f.stamp.mtime, f.stamp
 		case f.exists && err == nil:
 			err = g.createSmall(it, f.content)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -64,6 +65,140 @@ func TestInPlacePanics(t *testing.T) {
 	folder := filepath.Join(root, user, "collection.media")
 	agree(t, s, folder)
 	mustApply(t, s, list...)
+	agree(t, s, folder)
+}
+
+// sameFiles gives the files of a folder that got the inodes of those before the
+// times of those, too. It skips the test where there are none.
+func sameFiles(t *testing.T, folder string, before map[string]os.FileInfo) {
+	t.Helper()
+	same := 0
+	for n, fi := range stats(t, folder) {
+		if !os.SameFile(fi, before[n]) {
+			continue
+		}
+		same++
+		if err := os.Chtimes(filepath.Join(folder, n), time.Time{}, before[n].ModTime()); err != nil {
+			t.Error(err)
+		}
+	}
+	if same == 0 {
+		t.Skip("this file system does not use inodes again at once")
+	}
+}
+
+func stats(t *testing.T, folder string) map[string]os.FileInfo {
+	t.Helper()
+	out := map[string]os.FileInfo{}
+	for n := range files(t, folder) {
+		fi, err := os.Lstat(filepath.Join(folder, n))
+		if err != nil {
+			t.Error(err)
+		}
+		out[n] = fi
+	}
+	return out
+}
+
+// others are another device's files. The inode of our first goes to their note,
+// for ours is still open.
+var others = []entry{{"b", "them"}, {"c", "them"}, {"d", "them"}, {"a", "them"}}
+
+// TestInodesUsedAgain has a zip fail after the database was opened again, which
+// removed what the zip had made in place, and after another device has stored
+// files of the same names, which got the same inodes.
+func TestInodesUsedAgain(t *testing.T) {
+	s, root := newStore(t, media.Options{})
+	folder := filepath.Join(root, user, "collection.media")
+	boom := errors.New("boom")
+	var once atomic.Bool
+	made := make(chan struct{}, 25)
+	s.SetHook(func(step string) error {
+		switch step {
+		case "close":
+			made <- struct{}{}
+		case "staged": // all four are there, made one after the other
+			for range 4 {
+				<-made
+			}
+		}
+		if step == "staged" && once.CompareAndSwap(false, true) {
+			before := stats(t, folder)
+			if err := s.Evict(user); err != nil {
+				t.Error(err)
+			}
+			if got := alive(rows(t, s, user)); len(got) != 0 || len(files(t, folder)) != 0 { // opened again
+				t.Error(got)
+			}
+			mustApply(t, s, others...)
+			sameFiles(t, folder, before)
+			return boom
+		}
+		return nil
+	})
+	if _, _, err := apply(s, makeZip(t, zip.Store, entry{"a", "ours"}, entry{"b", "ours"}, entry{"c", "ours"}, entry{"d", "ours"})); !errors.Is(err, boom) {
+		t.Error(err)
+	}
+	if len(alive(rows(t, s, user))) != 4 {
+		t.Error("not stored")
+	}
+	agree(t, s, folder)
+}
+
+// TestInodesUsedByTwo is that with the other device still at it.
+func TestInodesUsedByTwo(t *testing.T) {
+	s, root := newStore(t, media.Options{})
+	folder := filepath.Join(root, user, "collection.media")
+	boom := errors.New("boom")
+	var calls atomic.Int32
+	staged, failed, stored := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	made := make(chan struct{}, 25)
+	s.SetHook(func(step string) error {
+		if step == "close" {
+			made <- struct{}{}
+		}
+		if step != "staged" {
+			return nil
+		}
+		for range 4 {
+			<-made
+		}
+		switch calls.Add(1) {
+		case 1:
+			before := stats(t, folder)
+			if err := s.Evict(user); err != nil {
+				t.Error(err)
+			}
+			_ = rows(t, s, user)
+			go func() {
+				_, _, err := apply(s, makeZip(t, zip.Store, others...))
+				stored <- err
+			}()
+			<-staged
+			defer func() { // also when it skips
+				if t.Skipped() {
+					close(failed)
+				}
+			}()
+			sameFiles(t, folder, before)
+			return boom
+		case 2:
+			close(staged)
+			<-failed
+		}
+		return nil
+	})
+	_, _, err := apply(s, makeZip(t, zip.Store, entry{"a", "ours"}, entry{"b", "ours"}, entry{"c", "ours"}, entry{"d", "ours"}))
+	close(failed)
+	if !errors.Is(err, boom) {
+		t.Error(err)
+	}
+	if err := <-stored; err != nil {
+		t.Error(err)
+	}
+	if len(alive(rows(t, s, user))) != 4 {
+		t.Error("not stored")
+	}
 	agree(t, s, folder)
 }
 

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // The journal. A transaction that changes files does not touch them: the new
@@ -21,6 +24,10 @@ import (
 // opening removes what lies in the staging folder or was made in place. Killed
 // after it: opening does what the journal says. A file is replaced by rename, so
 // a reader has the old content or the new one, never a part.
+//
+// What can never be done does not stay to be done: a name that the file system does
+// not take after all, or that a folder has by now, is changed for another one
+// (reroute), and what is not a file any more need not be removed.
 //
 // What a loss of power may cost is a choice. An fsync of each of the 25 files
 // of a zip, of their folder and of the database is 25 to 60 ms on a server's
@@ -38,6 +45,9 @@ import (
 //   - A file of the last second may be cut or missing although its row is
 //     there. The journal still names it; opening checks its hash and forgets
 //     the row if it is damaged, and the device sends the file again.
+//
+// A sync that fails is as bad, for the next one may say that all is well: the files
+// that the journal names are read back before that is believed (recheck).
 //
 // To tell such a crash, the first transaction after opening is synced at once,
 // and says that the database is in use, by which run of the machine.
@@ -104,13 +114,21 @@ func (h *handle) perform(ops map[string]journalOp) error {
 	}
 	h.pending, h.unsafe = true, true
 	var errs []error
+	var stuck []journalOp
 	for _, op := range ops {
-		if err := h.performOne(op); err != nil {
+		switch err := h.performOne(op); {
+		case err == nil:
+		case op.tmp != "" && op.tmp != inPlace && h.never(op, err):
+			stuck = append(stuck, op)
+		default:
 			errs = append(errs, err)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("put media files in place: %w", err)
+	}
+	if err := h.reroute(stuck); err != nil {
+		return fmt.Errorf("put media files elsewhere: %w", err)
 	}
 	h.pending = false
 	_ = h.s.at("performed") // too late for an error
@@ -121,7 +139,12 @@ func (h *handle) performOne(op journalOp) error {
 	var err error
 	if op.tmp == "" {
 		if err = h.s.at("remove"); err == nil {
-			err = h.root.Remove(op.disk)
+			err = h.dirs.remove(op.disk)
+		}
+		if err != nil && h.never(op, err) {
+			// It is not the file that the row had, or no file at all.
+			h.s.o.Log.Warn("deleted media file cannot be removed; what has its name stays", "dir", h.dir, "file", op.disk, "err", err)
+			return nil
 		}
 	} else {
 		if op.tmp == inPlace {
@@ -137,10 +160,84 @@ func (h *handle) performOne(op journalOp) error {
 	return err
 }
 
+// never reports whether an op failed for a reason that will be the same the next
+// time: a folder has the name by now, or the file system does not take the name,
+// or the file of this name is immutable or a mount. (A full or broken disk is
+// another matter, and a folder that may not be written is for the administrator
+// to mend.)
+func (h *handle) never(op journalOp, err error) bool {
+	return h.taken(op, err) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EBUSY)
+}
+
+// taken is never without what may be true of the whole folder.
+func (h *handle) taken(op journalOp, err error) bool {
+	return refusesName(err) || !errors.Is(err, fs.ErrNotExist) && h.dirs.isDir(op.disk) // Windows says "access denied"
+}
+
+// reroute puts incoming files that cannot get their names under other ones: the
+// database learns of that first. If that fails in the same way, their rows are
+// forgotten: the devices send them again. An operation that stays in the journal
+// keeps everything else of this user from being done.
+func (h *handle) reroute(stuck []journalOp) error {
+	ops := make(map[string]journalOp, len(stuck))
+	for _, op := range stuck {
+		if _, err := h.dirs.staging.Lstat(op.tmp); errors.Is(err, fs.ErrNotExist) {
+			continue // done already
+		}
+		h.s.o.Log.Warn("media file cannot be stored under its name", "dir", h.dir, "file", op.disk, "as", escapeName(op.fname))
+		delete(h.unsynced, op.disk)
+		op.disk = escapeName(op.fname)
+		ops[op.disk] = op
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	err := h.tx(func(_ *counts) error {
+		for _, op := range ops {
+			if _, err := h.conn.Run(`UPDATE ankisyncd_file SET disk = ? WHERE fname = ? AND usn = ?`, op.disk, op.fname, op.usn); err != nil {
+				return err
+			}
+			if err := h.dropNotes(op); err != nil {
+				return err
+			}
+		}
+		return h.writeJournal(ops)
+	})
+	if err != nil {
+		return err
+	}
+	h.batch++
+	var errs []error
+	var lost []*row
+	for _, op := range ops {
+		switch err := h.performOne(op); {
+		case err == nil:
+		case h.taken(op, err):
+			h.s.o.Log.Error("media file cannot be stored; forgotten, so that a device sends it again", "dir", h.dir, "file", op.fname, "err", err)
+			delete(h.unsynced, op.disk)
+			_ = h.dirs.staging.Remove(op.tmp)
+			lost = append(lost, &row{name: op.fname})
+		default:
+			errs = append(errs, err)
+		}
+	}
+	if len(lost) > 0 {
+		errs = append(errs, h.forget(lost, 1))
+	}
+	return errors.Join(errs...)
+}
+
+// dropNotes drops what the journal says of the file of an op's row.
+func (h *handle) dropNotes(op journalOp) error {
+	_, err := h.conn.Run(`UPDATE ankisyncd_journal SET ops = (SELECT json_group_array(json(o.value)) FROM json_each(ops) o
+		WHERE NOT (o.value->>1 = ?1 AND o.value->>2 = ?2)) WHERE EXISTS (SELECT 1 FROM json_each(ops) o WHERE o.value->>1 = ?1 AND o.value->>2 = ?2)`, op.fname, op.usn)
+	return err
+}
+
 // settle replays a journal that is not done. A note whose row has got another
 // usn since was overtaken by another server's change, and is dropped.
 func (h *handle) settle(ctx context.Context) error {
-	if !h.pending {
+	if !h.pending || h.away {
 		return nil
 	}
 	if err := h.openStaging(); err != nil {
@@ -158,7 +255,7 @@ func (h *handle) settle(ctx context.Context) error {
 		if err := rows.Scan(&op.disk, &op.fname, &op.usn, &op.tmp); err != nil {
 			return err
 		}
-		ops[op.disk] = op
+		ops[h.samePlace(op.disk)] = op
 	}
 	if err := rows.Err(); err != nil {
 		return err
@@ -168,6 +265,14 @@ func (h *handle) settle(ctx context.Context) error {
 		return nil
 	}
 	return h.perform(ops)
+}
+
+// samePlace is the same for names on disk that stand for the same file.
+func (h *handle) samePlace(disk string) string {
+	if h.fold {
+		return sqlite.Fold(disk)
+	}
+	return disk
 }
 
 // cleanStaging removes incoming files that no transaction has taken over, in

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -63,10 +64,30 @@ func makeDB(ctx context.Context, s *Store, dir string, src source) error {
 	if err := s.at("link"); err != nil {
 		return err
 	}
+	if err := removeLogs(s, dbPath(dir)); err != nil {
+		return fmt.Errorf("make media db: %w", err)
+	}
 	if err := publish(tmp, dbPath(dir)); err != nil {
 		return fmt.Errorf("make media db: %w", err)
 	}
 	return db.Close()
+}
+
+// removeLogs removes the logs of a database that is not there any more: SQLite
+// would apply them to the new one of its name.
+func removeLogs(s *Store, path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // put there meanwhile: they are its own
+	}
+	for _, log := range []string{"-wal", "-shm", "-journal"} {
+		switch err := os.Remove(path + log); {
+		case err == nil:
+			s.o.Log.Warn("removed what was left of a media database that is gone", "file", path+log)
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+	}
+	return nil
 }
 
 // publish gives the finished file its name, unless that is taken already.
@@ -262,10 +283,13 @@ func openRegular(root *os.Root, disk string) (*os.File, fs.FileInfo, error) {
 	return f, fi, nil
 }
 
-// missingIfOutside turns the error for a link that leaves the folder into
-// fs.ErrNotExist. Other errors (permission, input/output) stay: they say
+// missingIfOutside turns the error for a link that leaves the folder, or for a
+// name that is too long for the file system, into fs.ErrNotExist. Other errors (permission, input/output) stay: they say
 // nothing about whether the file exists.
 func missingIfOutside(root *os.Root, disk string, err error) error {
+	if errors.Is(err, syscall.ENAMETOOLONG) {
+		return fmt.Errorf("%w (%v)", fs.ErrNotExist, err)
+	}
 	if fi, lerr := root.Lstat(disk); lerr == nil && fi.Mode()&fs.ModeSymlink != 0 {
 		return fmt.Errorf("%w (%v)", fs.ErrNotExist, err)
 	}

@@ -2,10 +2,12 @@ package media_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -174,6 +176,38 @@ func TestAncient(t *testing.T) {
 	want := []media.Change{{Name: "a", USN: 41, Sum: sha("A")}, {Name: "b", USN: 42, Sum: sha("B")}}
 	if d := cmp.Diff(want, rows(t, s, user)); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestLogOfRemovedDatabase removes the database of a killed server, as somebody
+// does who wants it made again from the files, but not the log beside it.
+func TestLogOfRemovedDatabase(t *testing.T) {
+	for _, left := range []string{"-wal", "-journal"} {
+		s, root := newStore(t, media.Options{SyncDelay: time.Hour})
+		mustApply(t, s, entry{"a", "a"}, entry{"b", "b"}, entry{"c", "c"}, entry{"c", ""})
+		killed := t.TempDir()
+		copyTree(t, root, killed)
+		dir := filepath.Join(killed, user)
+		db := filepath.Join(dir, "collection.media.server.db")
+		if err := os.Remove(db); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(db+"-wal", db+left); err != nil {
+			t.Fatal(err)
+		}
+		folder := filepath.Join(dir, "collection.media")
+		if err := errors.Join(os.Remove(filepath.Join(folder, "a")), os.WriteFile(filepath.Join(folder, "d"), []byte("d"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		again := media.Open(killed, media.Options{})
+		defer again.Close()
+		agree(t, again, folder)
+		if usn, err := again.LastUSN(ctx, user); usn != 2 || err != nil {
+			t.Errorf("%s: usn %d, %v; two files are there", left, usn, err)
+		}
+		if _, err := os.Lstat(db + "-journal"); err == nil {
+			t.Error("the old journal is still there")
+		}
 	}
 }
 

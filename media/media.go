@@ -68,6 +68,10 @@ var (
 	ErrConflict = errors.New("media: no such file")
 	// ErrBusy says that another process holds the user's media database.
 	ErrBusy = errors.New("media: database is in use by another process")
+	// ErrAway says that the folder of the user's files is missing, or has no file
+	// at all, although the database knows of many: a disk may not be mounted. See
+	// away.go.
+	ErrAway = errors.New("media: the files are not there")
 	// ErrUser says that the user's name is no folder name.
 	ErrUser = errors.New("media: unusable user name")
 	// ErrClosed says that the store has been closed.

@@ -3,8 +3,10 @@ package media_test
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -169,6 +171,8 @@ func TestRefused(t *testing.T) {
 	crc := makeZip(t, zip.Store, ok, entry{"b", "bbbbbbbbbbbbbbbb"})
 	bad["damaged content"] = bytes.Replace(crc, []byte("bbbbbbbbbbbbbbbb"), []byte("bbbbbbbbXbbbbbbb"), 1)
 	bad["lying size"] = lieAboutSize(t)
+	bad["no checksum"] = withoutChecksum(t, "small")
+	bad["no checksum, large"] = withoutChecksum(t, large)
 
 	s, root := newStore(t, media.Options{MaxFileBytes: 1 << 20})
 	mustApply(t, s, entry{"kept", "kept"}, entry{"b", "b"})
@@ -186,6 +190,33 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: usn %d", what, usn)
 		}
 	}
+}
+
+// withoutChecksum makes a zip whose deflated member declares the checksum 0,
+// which zip readers take for one that nobody has reckoned.
+func withoutChecksum(t *testing.T, content string) []byte {
+	t.Helper()
+	var packed, buf bytes.Buffer
+	c, err := flate.NewWriter(&packed, flate.BestSpeed)
+	if err == nil {
+		_, err = io.WriteString(c, content)
+	}
+	if err = errors.Join(err, c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	z := zip.NewWriter(&buf)
+	w, err := z.CreateRaw(&zip.FileHeader{Name: "0", Method: zip.Deflate, CompressedSize64: uint64(packed.Len()), UncompressedSize64: uint64(len(content))})
+	if err == nil {
+		_, err = w.Write(packed.Bytes())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	addMember(t, z, "_meta", `[["fine.txt","0"]]`, zip.Store)
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
 }
 
 // lieAboutSize makes a zip whose deflated member is larger than it declares.

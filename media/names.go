@@ -3,11 +3,13 @@ package media
 import (
 	"crypto/sha1" //nolint:gosec // the protocol's checksum, no secret
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -61,6 +63,18 @@ func escapeName(name string) string {
 // the (checked) name as it is.
 func storable(name string) bool {
 	return !escapedName.MatchString(name) && (runtime.GOOS != "windows" || storableOnWindows(name))
+}
+
+// refusesName reports whether the file system says that it does not take a name
+// (encrypting ones allow 143 bytes, those of Windows no "?"), or that a folder has
+// it.
+func refusesName(err error) bool {
+	for _, no := range []error{syscall.EISDIR, syscall.ENOTEMPTY, syscall.EEXIST, syscall.EINVAL, syscall.ENAMETOOLONG, syscall.EILSEQ} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
 }
 
 var windowsDevice = regexp.MustCompile(`^(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?$`)

@@ -220,7 +220,7 @@ func (s *Store) shut(e *entry) error {
 		}
 		s.mu.Unlock()
 	}()
-	c, sound := &cache{usn: h.last, files: h.files, folder: h.name}, !h.pending
+	c, sound := &cache{usn: h.last, files: h.files, folder: h.name}, !h.pending && !h.away
 	err := h.close()
 	if err != nil || !sound {
 		e.remember(nil)
@@ -291,6 +291,8 @@ func (s *Store) use(e *entry, f func(h *handle) error) error {
 	case e.h.broken:
 		err = errors.Join(err, s.shut(e))
 		e.remember(nil)
+	case e.h.away:
+		e.remember(nil) // when they are back, opening may write
 	default:
 		if e.h.writes != writes || !e.remembers() {
 			e.remember(&cache{usn: e.h.last, files: e.h.files, folder: e.h.name, id: identify(e.dir, e.h.name)})
@@ -331,7 +333,12 @@ func (s *Store) ready(ctx context.Context, e *entry, create bool) error {
 		e.elem = s.open.PushFront(e)
 		s.mu.Unlock()
 	}
-	if err := e.h.settle(context.WithoutCancel(ctx)); err != nil {
+	writes := e.h.writes
+	err := e.h.settle(context.WithoutCancel(ctx))
+	if e.h.writes != writes {
+		e.remember(nil)
+	}
+	if err != nil {
 		if e.h.broken {
 			err = errors.Join(err, s.shut(e))
 		}
@@ -398,6 +405,9 @@ func (h *handle) current() bool {
 		if err != nil || !os.SameFile(fi, h.rootInfo) {
 			return false
 		}
+	}
+	if h.away && !h.isAway() {
+		return false // the files are back
 	}
 	id := identify(h.dir, h.name)
 	return id[2].Same(h.official[0]) && id[3].Same(h.official[1])

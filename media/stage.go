@@ -45,10 +45,10 @@ type staged struct {
 	name string
 	del  bool
 	digest
-	tmp string   // name in the staging folder, or inPlace; "" if the content was not kept, or is making
-	f   *os.File // open until it is synced
-	ino uint64   // of a file made in place
-	// making says that the maker is at it: tmp, mtime and ino follow.
+	tmp   string   // name in the staging folder, or inPlace; "" if the content was not kept, or is making
+	f     *os.File // open until it is synced
+	stamp stamp    // of a file made in place
+	// making says that the maker is at it: tmp, mtime and stamp follow.
 	making bool
 }
 
@@ -279,7 +279,7 @@ func (g *stager) drop(it *staged) {
 	switch it.tmp {
 	case "":
 	case inPlace:
-		if g.dirs.raw.is(it.name, stamp{ino: it.ino}) {
+		if g.dirs.raw.is(it.name, it.stamp) {
 			_ = g.dirs.root.Remove(it.name)
 		}
 	default:
@@ -288,9 +288,42 @@ func (g *stager) drop(it *staged) {
 	it.f, it.tmp = nil, ""
 }
 
+// spare leaves alone what this batch has made in place where somebody else's file
+// may be by now. That it has the inode, size and time of ours proves nothing: file
+// systems use inodes again at once, and their clocks are slow. h is the user's
+// database, whose lock the caller holds; nil if it is closed: then all is left to
+// opening it, which has the note.
+func (g *stager) spare(h *handle) {
+	if g.note == nil {
+		return
+	}
+	var names []string
+	for i := range g.list {
+		if g.list[i].tmp == inPlace {
+			names = append(names, g.list[i].name)
+		}
+	}
+	known, err := map[string]*row(nil), error(ErrClosed)
+	if h != nil {
+		known, err = h.rows(names)
+	}
+	for i := range g.list {
+		it := &g.list[i]
+		if r := known[it.name]; it.tmp == inPlace && (err != nil || r != nil && r.sum != "" && r.disk == it.name) {
+			it.tmp = ""
+		}
+	}
+	if err != nil {
+		g.leave()
+		return
+	}
+	h.writes++ // a batch whose files have no rows yet is to look whether they are still there
+}
+
 // discard removes what is still there of this batch and has not become
 // anything, after made. The caller holds the user's lock if something was made
-// in place: nobody else puts another file under its name meanwhile.
+// in place, and has called spare: nobody else puts another file under its name
+// meanwhile.
 func (g *stager) discard() {
 	for i := range g.list {
 		g.drop(&g.list[i])

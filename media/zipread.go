@@ -162,7 +162,8 @@ func plainContent(f *zip.File, zipped []byte) ([]byte, bool) {
 }
 
 // copyMember unpacks a member into w. It reads no more than the size that the
-// zip declares; the zip reader checks the CRC at the end.
+// zip declares; the zip reader checks the CRC at the end, unless that is 0, which
+// it takes for none: then it is checked here.
 func copyMember(w io.Writer, f *zip.File, buf []byte) error {
 	rc, err := f.Open()
 	if err != nil {
@@ -171,6 +172,10 @@ func copyMember(w io.Writer, f *zip.File, buf []byte) error {
 	defer rc.Close()
 	want := int64(f.UncompressedSize64) //nolint:gosec // checked against the limit
 	src := &sourceErr{r: rc}
+	crc := crc32.NewIEEE()
+	if f.CRC32 == 0 {
+		w = io.MultiWriter(w, crc)
+	}
 	n, err := io.CopyBuffer(onlyWriter{w}, io.LimitReader(src, want+1), buf)
 	var disk *fs.PathError
 	switch {
@@ -182,6 +187,8 @@ func copyMember(w io.Writer, f *zip.File, buf []byte) error {
 		return err // the disk's
 	case n != want:
 		return fmt.Errorf("%w: member %.20q is not of the size it declares", ErrBadRequest, f.Name)
+	case f.CRC32 == 0 && crc.Sum32() != 0:
+		return fmt.Errorf("%w: member %.20q: %v", ErrBadRequest, f.Name, zip.ErrChecksum)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func statusOf(err error) int {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, io.ErrUnexpectedEOF):
 		return http.StatusBadRequest
-	case errors.Is(err, collection.ErrBusy), errors.Is(err, media.ErrBusy), errors.Is(err, collection.ErrClosed), errors.Is(err, media.ErrClosed):
+	case errors.Is(err, collection.ErrBusy), errors.Is(err, media.ErrBusy), errors.Is(err, media.ErrAway), errors.Is(err, collection.ErrClosed), errors.Is(err, media.ErrClosed):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/media"
 )
 
 // A full disk is nobody's bad input, whatever step it interrupted: after a 400
@@ -26,6 +27,13 @@ func TestStatusOfFullDisk(t *testing.T) {
 	}
 	if got := statusOf(&os.PathError{Op: "write", Path: "x", Err: syscall.EIO}); got != http.StatusInternalServerError {
 		t.Errorf("EIO: %d", got)
+	}
+}
+
+// Media whose disk is not mounted are there later.
+func TestStatusOfMediaAway(t *testing.T) {
+	if got := statusOf(fmt.Errorf("download: %w", media.ErrAway)); got != http.StatusServiceUnavailable {
+		t.Errorf("%d", got)
 	}
 }
 

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ankisyncd/ankisyncd/media"
+)
+
+// TestDoctorMediaAway has a media folder without a file where there should be
+// many: its disk may not be mounted, and then media do not sync.
+func TestDoctorMediaAway(t *testing.T) {
+	root := t.TempDir()
+	s := media.Open(root, media.Options{})
+	for i := range 30 {
+		if _, err := s.Put(context.Background(), "alice", fmt.Sprint("f", i), strings.NewReader("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(root, "alice")
+	folder := filepath.Join(dir, "collection.media")
+	look := func() level {
+		t.Helper()
+		d := &doctor{tempDir: t.TempDir()}
+		d.media(t.Context(), "user alice", dir)
+		if len(d.findings) == 0 {
+			return levelOK
+		}
+		return d.findings[0].Level
+	}
+	if got := look(); got != levelOK {
+		t.Error(got)
+	}
+	if err := os.Rename(folder, folder+".disk"); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(); got != levelFail {
+		t.Errorf("%s for a folder that is not there", got)
+	}
+	if err := os.MkdirAll(filepath.Join(folder, "lost+found"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(); got != levelFail {
+		t.Errorf("%s for an empty folder", got)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "lost"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(); got != levelWarn {
+		t.Errorf("%s when the files are said to be lost", got)
+	}
+}
