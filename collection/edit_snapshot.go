@@ -54,7 +54,11 @@ func (t *Txn) placeKept() error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	for now := t.now.UTC(); ; now = now.Add(time.Millisecond) {
+	now, err := t.u.nextSnapshot(t.now)
+	if err != nil {
+		return err
+	}
+	for ; ; now = now.Add(time.Millisecond) {
 		dst := filepath.Join(dir, now.Format(snapshotTime)+"-"+t.keptFor+snapshotExt)
 		if _, err := os.Lstat(dst); err == nil {
 			continue

@@ -450,3 +450,18 @@ func TestEditKeepsInDoubt(t *testing.T) {
 		r.checkCollection()
 	}
 }
+
+// TestEditKeepsThoughTheClockWentBack: the newest snapshot is not the first to go.
+func TestEditKeepsThoughTheClockWentBack(t *testing.T) {
+	r := newRig(t, Options{Snapshots: Retention{Keep: 1}})
+	r.seed(testUser)
+	for _, reason := range []string{"first", "second"} {
+		if err := r.s.EditWith(t.Context(), testUser, EditOptions{Keep: reason}, addTo("Basic")); err != nil {
+			t.Fatal(err)
+		}
+		r.clock.add(-24 * time.Hour)
+	}
+	if got := r.snapshotIDs(); len(got) != 1 || !strings.HasSuffix(got[0], "-second") {
+		t.Errorf("snapshots %q", got)
+	}
+}

@@ -115,15 +115,9 @@ func (s *Store) keep(u *user, reason string) (path string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	// Later than all others, also where the clock went backwards (small machines
-	// have none that runs on): the newest must not be the first to go.
-	now := s.o.Now().UTC()
-	all, err := listSnapshots(u.dir)
+	now, err := u.nextSnapshot(s.o.Now())
 	if err != nil {
 		return "", err
-	}
-	if len(all) > 0 && !now.After(all[0].Time.Add(time.Millisecond)) {
-		now = all[0].Time.Add(time.Millisecond)
 	}
 	for {
 		dst := filepath.Join(dir, now.Format(snapshotTime)+"-"+reason+snapshotExt)
@@ -137,6 +131,18 @@ func (s *Store) keep(u *user, reason string) (path string, err error) {
 		}
 		return dst, syncDir(dir)
 	}
+}
+
+// nextSnapshot is the time for the name of a new snapshot: now, but later than
+// all others, also where the clock went backwards (small machines have none that
+// runs on): the newest must not be the first to go.
+func (u *user) nextSnapshot(now time.Time) (time.Time, error) {
+	now = now.UTC()
+	all, err := listSnapshots(u.dir)
+	if err == nil && len(all) > 0 && !now.After(all[0].Time.Add(time.Millisecond)) {
+		now = all[0].Time.Add(time.Millisecond)
+	}
+	return now, err
 }
 
 // discard removes the snapshot at path, if it is still a second name of the
