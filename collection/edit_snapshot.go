@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -88,7 +90,7 @@ func (t *Txn) copyCommitted(dst string) error {
 	if err := os.Remove(dst); err != nil {
 		return err
 	}
-	if err := copyFile(t.h.path, dst); err != nil {
+	if err := copyTo(io.NewSectionReader(t.h.main, 0, math.MaxInt64), dst); err != nil {
 		return err
 	}
 	if err := copyFile(t.h.path+"-wal", dst+"-wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {

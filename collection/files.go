@@ -146,12 +146,17 @@ func linkOrCopy(src, dst string) error {
 
 // copyFile copies src to dst, which must not exist, and syncs it. On an error
 // nothing is left at dst.
-func copyFile(src, dst string) (err error) {
+func copyFile(src, dst string) error {
 	in, err := os.Open(src)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	return copyTo(in, dst)
+}
+
+// copyTo is copyFile for what has been opened already.
+func copyTo(in io.Reader, dst string) (err error) {
 	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -163,7 +168,7 @@ func copyFile(src, dst string) (err error) {
 	}()
 	if _, err := io.Copy(out, in); err != nil {
 		_ = out.Close()
-		return fmt.Errorf("copy %s: %w", filepath.Base(src), err)
+		return fmt.Errorf("copy to %s: %w", filepath.Base(dst), err)
 	}
 	return errors.Join(out.Sync(), out.Close())
 }
