@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/media"
 	"github.com/ankisyncd/ankisyncd/rendering"
 	"github.com/ankisyncd/ankisyncd/scheduling"
 	"github.com/ankisyncd/ankisyncd/search"
@@ -84,13 +85,17 @@ func asHTTP(err error) *httpError {
 		return status(http.StatusBadRequest, edit.Reason)
 	case errors.Is(err, rendering.ErrTooLarge):
 		return status(http.StatusBadRequest, "A card is too large to be shown.")
+	case errors.Is(err, collection.ErrConflict):
+		return status(http.StatusConflict, "The collection was replaced meanwhile; try again.")
 	case errors.Is(err, collection.ErrSyncing):
 		return status(http.StatusConflict, "A sync is going on; try again.")
 	case errors.Is(err, collection.ErrOldScheduler), errors.Is(err, scheduling.ErrOldScheduler):
 		return status(http.StatusConflict, "The collection uses the first scheduler: upgrade it in an Anki client to study here.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
-		errors.Is(err, collection.ErrBusy), errors.Is(err, collection.ErrClosed):
+		errors.Is(err, collection.ErrBusy), errors.Is(err, collection.ErrClosed), errors.Is(err, media.ErrBusy):
 		return status(http.StatusServiceUnavailable, "")
+	case errors.Is(err, media.ErrAway):
+		return status(http.StatusServiceUnavailable, "The folder of the media files is not there, or empty; perhaps its disk is not mounted.")
 	case errors.Is(err, collection.ErrNotFound), errors.Is(err, collection.ErrNoObject):
 		return status(http.StatusNotFound, "")
 	default:

@@ -128,7 +128,11 @@ func (s *Store) pinned(u *user) (*Download, error) {
 	var once sync.Once
 	return &Download{r: &wholeReader{settled(io.NewSectionReader(f, 0, fi.Size())), torn}, size: fi.Size(), close: func() (err error) {
 		once.Do(func() {
-			s.unpin(u)
+			s.unpin(u, func() {
+				if f.fate(u.path()) == overwritten {
+					torn.Store(true)
+				}
+			})
 			err = f.release()
 		})
 		if torn.Load() {
@@ -261,10 +265,11 @@ func (r *settledReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unpin ends one download.
-func (s *Store) unpin(u *user) {
+// unpin ends one download, after a last look at its file.
+func (s *Store) unpin(u *user, look func()) {
 	u.sem <- struct{}{}
 	defer u.unlock()
+	look()
 	u.pins--
 	if u.pins == 0 {
 		close(u.unpinned)

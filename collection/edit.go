@@ -261,11 +261,14 @@ func (t *Txn) commit() error {
 	if err := t.placeKept(); err != nil {
 		return fmt.Errorf("keep the collection: %w", err)
 	}
-	if _, err := t.h.commitHere(); err != nil {
+	committed, err := t.h.commitHere()
+	kept := t.kept != ""
+	if committed {
+		t.kept = "" // whatever happens now, the snapshot stays
+	}
+	if err != nil {
 		return fmt.Errorf("commit edit: %w", err)
 	}
-	kept := t.kept != ""
-	t.kept = "" // whatever happens now, the snapshot stays
 	if t.h.counts != nil {
 		c := t.h.counts.plus(t.delta)
 		t.h.counts = &c

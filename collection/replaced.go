@@ -108,8 +108,7 @@ const (
 // one that cannot be looked at. An older state of the same file may have the same
 // size and header, but not the same row in col.
 func (m *mainFile) fate(path string) fate {
-	now := filestate.Of(path)
-	if now.Same(m.left) {
+	if filestate.Of(path).Same(m.left) {
 		return ours
 	}
 	switch fi, err := os.Stat(path); {
@@ -119,6 +118,11 @@ func (m *mainFile) fate(path string) fate {
 		return ours
 	case !os.SameFile(fi, m.info):
 		return moved
+	}
+	// The same file, so it is asked itself: what its name says may be older.
+	now := filestate.OfOpen(m.File)
+	if !now.Found() || !m.left.Found() {
+		return ours
 	}
 	if now.Size() != m.left.Size() {
 		return overwritten
@@ -159,27 +163,39 @@ const walHeaderBytes = 32
 // look reads the header, if it has not been read yet and there is one.
 func (w *walFile) look(path string) {
 	if *w == (walFile{}) {
-		*w = readWAL(path)
+		*w, _ = readWAL(path) // it is read the next time
 	}
 }
 
-func readWAL(path string) (w walFile) {
+// readWAL is the zero value if there is no WAL, or one without a header.
+func readWAL(path string) (w walFile, err error) {
 	f, err := os.Open(path + "-wal")
+	if errors.Is(err, fs.ErrNotExist) {
+		return w, nil
+	}
 	if err != nil {
-		return w
+		return w, err
 	}
 	defer f.Close()
-	if _, err := io.ReadFull(f, w[:]); err != nil {
-		return walFile{}
+	switch _, err := io.ReadFull(f, w[:]); {
+	case err == nil:
+		return w, nil
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return walFile{}, nil
+	default:
+		return walFile{}, err
 	}
-	return w
 }
 
 // remove removes the WAL if it is still ours. One whose header was never read has
 // no commits of ours; replayed onto another file, it changes nothing.
 func (w walFile) remove(path string) error {
-	if w == (walFile{}) || readWAL(path) != w {
+	if w == (walFile{}) {
 		return nil
+	}
+	is, err := readWAL(path)
+	if err != nil || is != w {
+		return err
 	}
 	return os.Remove(path + "-wal")
 }
@@ -189,9 +205,12 @@ func (w walFile) remove(path string) error {
 func (u *user) closeMoved() error {
 	wal := u.col.wal
 	folded := u.col.checkpoint()
-	// SQLite notices too, and leaves the WAL. If it could not be folded, it is
-	// lost with its file; replayed onto the new one it would ruin that.
-	return errors.Join(folded, u.col.close(), wal.remove(u.path()))
+	err := errors.Join(folded, u.col.close()) // SQLite notices, too, and leaves the WAL
+	if folded != nil {
+		// It is lost with its file; replayed onto the new one it would ruin that.
+		u.stale = wal
+	}
+	return errors.Join(err, u.removeStale())
 }
 
 // asideExt is added to the name of a file that is closed after it was
@@ -200,12 +219,27 @@ const asideExt = ".aside"
 
 // closeOverwritten closes a file that something else has been written into: its
 // WAL must not be folded into that. SQLite does not do so to a file that has
-// lost its name.
+// lost its name. Killed meanwhile, whoever gives it the name back (bringBack) does
+// not know whose the WAL is.
 func (u *user) closeOverwritten() error {
 	if err := os.Rename(u.path(), u.path()+asideExt); err != nil {
 		return fmt.Errorf("%w; stop the server and remove its -wal file: %w", errOverwritten, err)
 	}
-	return errors.Join(u.col.close(), u.bringBack(), u.col.wal.remove(u.path()))
+	u.stale = u.col.wal
+	err := u.col.close()
+	if rerr := u.removeStale(); rerr != nil {
+		return errors.Join(err, rerr) // the name comes back when it is gone
+	}
+	return errors.Join(err, os.Rename(u.path()+asideExt, u.path()))
+}
+
+// removeStale removes the WAL of a file that is not there any more.
+func (u *user) removeStale() error {
+	if err := u.stale.remove(u.path()); err != nil {
+		return fmt.Errorf("remove the log of a collection that was replaced: %w", err)
+	}
+	u.stale = walFile{}
+	return nil
 }
 
 // isAside reports whether the file may have lost its name in closeOverwritten.
@@ -214,13 +248,27 @@ func (u *user) isAside() bool {
 	return err == nil
 }
 
-// bringBack gives a file its name again that closeOverwritten has taken it from.
+// bringBack gives a file its name again that closeOverwritten has taken it from,
+// and sees to it that no WAL of another file is there when it is opened. A WAL that
+// a killed process has left beside it may be either file's: it is put aside, too.
 func (u *user) bringBack() error {
-	_, err := os.Lstat(u.path())
-	if !errors.Is(err, fs.ErrNotExist) {
+	known := u.stale != walFile{}
+	if err := u.removeStale(); err != nil {
 		return err
 	}
-	err = os.Rename(u.path()+asideExt, u.path())
+	_, err := os.Lstat(u.path())
+	if !errors.Is(err, fs.ErrNotExist) || !u.isAside() {
+		return notThere(err)
+	}
+	if !known {
+		if err := os.Rename(u.path()+"-wal", u.path()+asideExt+"-wal"); notThere(err) != nil {
+			return err
+		}
+	}
+	return os.Rename(u.path()+asideExt, u.path())
+}
+
+func notThere(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ankisyncd/ankisyncd/filestate"
 	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
@@ -248,19 +250,102 @@ func TestTouched(t *testing.T) {
 }
 
 // TestKilledWhileAside: the name that a file loses for a moment when it is closed
-// after it was overwritten.
+// after it was overwritten. A WAL that lies there then may be that of the file that
+// was there before.
 func TestKilledWhileAside(t *testing.T) {
+	for _, next := range []string{"meta", "download", "upload"} {
+		t.Run(next, func(t *testing.T) {
+			r := newRig(t, Options{})
+			r.seed(testUser)
+			r.must(r.review(1))
+			r.reopen()
+			backup := read(t, r.file(testUser))
+			r.must(r.review(2))
+			r.reopen()
+			r.must(r.review(3))
+			wal := read(t, r.file(testUser)+"-wal")
+			must(t, r.s.Close())
+			must(t, os.Remove(r.file(testUser)))
+			must(t, os.WriteFile(r.file(testUser)+asideExt, backup, 0o600))
+			must(t, os.WriteFile(r.file(testUser)+"-wal", wal, 0o600))
+			r.s = New(r.root, r.o)
+			switch next {
+			case "meta":
+				if m := r.meta(); !m.Exists {
+					t.Error("it is not found")
+				}
+			case "upload":
+				must(t, r.upload(newFile(t, `INSERT INTO revlog VALUES (9,0,0,0,0,0,0,0,0)`)))
+				ids := r.snapshotIDs()
+				if len(ids) != 1 {
+					t.Fatalf("kept: %q", ids)
+				}
+				if got := reviewsIn(t, r.snapshot(ids[0])); !slices.Equal(got, []string{"1"}) {
+					t.Errorf("kept: reviews %q", got)
+				}
+				return
+			}
+			if got := dumpReviews(r); !slices.Equal(got, []string{"1"}) {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+// TestStaleWAL: a WAL that could not be removed with its file is gone before the
+// next one is opened.
+func TestStaleWAL(t *testing.T) {
 	r := newRig(t, Options{})
 	r.seed(testUser)
 	r.must(r.review(1))
+	wal := read(t, r.file(testUser)+"-wal")
 	must(t, r.s.Close())
-	must(t, os.Rename(r.file(testUser), r.file(testUser)+asideExt))
+	r.seed(testUser)
+	must(t, os.WriteFile(r.file(testUser)+"-wal", wal, 0o600))
 	r.s = New(r.root, r.o)
-	if m := r.meta(); !m.Exists {
-		t.Error("it is not found")
-	}
-	if got := fmt.Sprint(dumpReviews(r)); got != "[1]" {
+	must(t, r.s.withUser(context.Background(), testUser, func(u *userPlace) (err error) {
+		u.stale, err = readWAL(u.path())
+		return err
+	}))
+	if got := dumpReviews(r); len(got) != 0 {
 		t.Error(got)
+	}
+}
+
+// TestFateUnknown: what cannot be looked at is ours.
+func TestFateUnknown(t *testing.T) {
+	path := newFile(t)
+	for name, spoil := range map[string]func(m *mainFile){
+		"now":              func(m *mainFile) { must(t, m.Close()) },
+		"when it was ours": func(m *mainFile) { m.left = filestate.State{} },
+		"its content":      func(m *mainFile) { m.mark = mark{} },
+	} {
+		m, err := openMain(path, 1)
+		must(t, err)
+		spoil(m)
+		now := time.Now().Add(time.Hour)
+		must(t, os.Chtimes(path, now, now))
+		if got := m.fate(path); got != ours {
+			t.Errorf("%s: %v", name, got)
+		}
+		_ = m.release()
+	}
+}
+
+// TestDownloadOfOverwritten: what is sent while somebody else writes to the file
+// must not look whole.
+func TestDownloadOfOverwritten(t *testing.T) {
+	r := newRig(t, Options{})
+	r.seed(testUser)
+	r.meta()
+	d, err := r.s.Download(context.Background(), testUser, DownloadOptions{})
+	must(t, err)
+	overwrite(t, newFile(t, `INSERT INTO revlog VALUES (9,0,0,0,0,0,0,0,0)`), r.file(testUser))
+	if _, err := io.Copy(io.Discard, d); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); !errors.Is(err, ErrClosed) {
+		t.Errorf("Close = %v", err)
 	}
 }
 

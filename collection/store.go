@@ -121,6 +121,9 @@ type user struct {
 
 	study studyState // queues and undo, between two transactions
 
+	// stale is the WAL of a file that is not there any more, as long as it could not
+	// be removed.
+	stale walFile
 	// known is the last committed state; nil if it is not known. Unlike meta it
 	// stays when another file is put in the collection's place.
 	known *Meta
@@ -267,8 +270,9 @@ func (s *Store) closeHandle(u *user) {
 		return
 	}
 	fate := u.col.main.fate(u.path())
-	if u.pins > 0 && (fate == moved || walSize(u.path()) > 0) {
-		// Closing folds the WAL into the file that downloads are reading.
+	if u.pins > 0 && (fate != ours || walSize(u.path()) > 0) {
+		// Closing folds the WAL into the file that downloads are reading, or somebody
+		// else has written to it.
 		u.torn.Store(true)
 	}
 	var err error

@@ -321,6 +321,9 @@ func (s *Store) replace(ctx context.Context, u *user, tmp, reason string) error 
 // SQLite cannot read is put aside with its WAL: a damaged collection must not
 // keep its user from uploading a sound one.
 func (s *Store) settleOld(ctx context.Context, u *user, reason string) (kept string, err error) {
+	if err := u.bringBack(); err != nil {
+		return "", err
+	}
 	fi, err := os.Stat(u.path())
 	if errors.Is(err, fs.ErrNotExist) || err == nil && fi.Size() == 0 {
 		// A WAL without its file belongs to nothing.

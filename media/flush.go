@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -114,7 +113,7 @@ func (h *handle) finish(j *syncJob) error {
 	if err == nil {
 		err = h.recheck()
 	} else {
-		h.doubt = true
+		h.setDoubt(true)
 	}
 	if err == nil && !h.doubt {
 		h.flushed = max(h.flushed, j.batch)
@@ -144,8 +143,25 @@ func (h *handle) recheck() error {
 	if err != nil {
 		return err
 	}
-	h.doubt = false
+	h.setDoubt(false)
 	return nil
+}
+
+// setDoubt notes whether the last sync has failed, for whoever opens the database
+// next as well: if it is not closed as it should be, opening has to look at the
+// files.
+func (h *handle) setDoubt(on bool) {
+	h.doubt, h.boot = on, h.s.boot
+	if on {
+		h.boot = notSynced
+	}
+	if h.conn == nil {
+		return
+	}
+	// If it fails, the next transaction has it.
+	if _, err := h.conn.Run(`UPDATE ankisyncd_meta SET boot = ?`, h.boot); err != nil {
+		h.s.o.Log.Warn("media: state of the last sync not noted", "dir", h.dir, "err", err)
+	}
 }
 
 // sync makes everything durable at once. The caller holds the entry's lock.
@@ -244,8 +260,8 @@ func (j *syncJob) run() error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// notSynced is noted instead of the run of the machine if closing could not sync:
-// opening then does what it does after a crash.
+// notSynced is noted instead of the run of the machine if something could not be
+// synced: opening then does what it does after a crash.
 const notSynced = "not synced"
 
 // recover looks whether the machine, not just the program, crashed while the
@@ -290,7 +306,7 @@ func (h *handle) damaged(ctx context.Context) ([]*row, error) {
 				continue
 			}
 			// What the disk cannot read is lost, and no reason to keep the user out.
-			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EIO) {
+			if err != nil && !errors.Is(err, fs.ErrNotExist) && !unreadable(err) {
 				return nil, err
 			}
 		}

@@ -1,6 +1,7 @@
 package media_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"errors"
 	"fmt"
@@ -151,6 +152,61 @@ func TestFlushFails(t *testing.T) {
 			if read == nil {
 				agree(t, s, filepath.Join(root, user, "collection.media"))
 			}
+		})
+	}
+}
+
+// TestFlushFailsAndEnds: nobody comes after a sync that failed, or the database is
+// left otherwise than by closing it. What did not reach the disk is found all the
+// same, and every device hears of it.
+func TestFlushFailsAndEnds(t *testing.T) {
+	for _, end := range []string{"idle", "commit fails", "killed"} {
+		t.Run(end, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, root := newStore(t, media.Options{SyncDelay: time.Second, IdleTimeout: time.Minute})
+				var fails atomic.Bool
+				fails.Store(true)
+				s.SetHook(func(step string) error {
+					if step == "sync file" && fails.CompareAndSwap(true, false) || step == "committed" && end == "commit fails" && !fails.Load() {
+						return errDisk
+					}
+					return nil
+				})
+				mustApply(t, s, entry{"a", "a"}, entry{"b", "b"})
+				time.Sleep(time.Second)
+				synctest.Wait()
+				folder := filepath.Join(root, user, "collection.media")
+				rot(t, filepath.Join(folder, "a"))
+				switch end {
+				case "idle":
+					time.Sleep(5 * time.Minute)
+					synctest.Wait()
+					if s.IsOpen(user) {
+						t.Fatal("still open")
+					}
+				case "commit fails":
+					if _, _, err := apply(s, makeZip(t, zip.Store, entry{"c", "c"})); err == nil {
+						t.Error("no failure")
+					}
+				case "killed":
+					copied := t.TempDir()
+					copyTree(t, root, copied)
+					s = media.Open(copied, media.Options{})
+					t.Cleanup(func() { s.Close() })
+				}
+				s.SetHook(nil)
+				usn, err := s.LastUSN(ctx, user)
+				if err != nil || usn < 3 {
+					t.Errorf("usn %d, %v: devices do not notice", usn, err)
+				}
+				got := alive(rows(t, s, user))
+				if got["a"] != "" || got["b"] == "" {
+					t.Errorf("known: %v", got)
+				}
+				if again, err := s.LastUSN(ctx, user); err != nil || again != usn {
+					t.Errorf("usn %d before it is opened, %d, %v afterwards", usn, again, err)
+				}
+			})
 		})
 	}
 }

@@ -208,23 +208,34 @@ func (h *handle) reroute(stuck []journalOp) error {
 	}
 	h.batch++
 	var errs []error
-	var lost []*row
+	var lost []journalOp
 	for _, op := range ops {
 		switch err := h.performOne(op); {
 		case err == nil:
 		case h.taken(op, err):
 			h.s.o.Log.Error("media file cannot be stored; forgotten, so that a device sends it again", "dir", h.dir, "file", op.fname, "err", err)
-			delete(h.unsynced, op.disk)
-			_ = h.dirs.staging.Remove(op.tmp)
-			lost = append(lost, &row{name: op.fname})
+			lost = append(lost, op)
 		default:
 			errs = append(errs, err)
 		}
 	}
-	if len(lost) > 0 {
-		errs = append(errs, h.forget(lost, 1))
+	// While others are not done, forgetting waits for the next try: it gives a row
+	// another usn, perhaps theirs, by which the journal knows it.
+	if len(lost) == 0 || len(errs) > 0 {
+		return errors.Join(errs...)
 	}
-	return errors.Join(errs...)
+	rows := make([]*row, len(lost))
+	for i, op := range lost {
+		rows[i] = &row{name: op.fname}
+	}
+	if err := h.forget(rows, 1); err != nil {
+		return err
+	}
+	for _, op := range lost {
+		delete(h.unsynced, op.disk)
+		_ = h.dirs.staging.Remove(op.tmp)
+	}
+	return nil
 }
 
 // dropNotes drops what the journal says of the file of an op's row.

@@ -220,14 +220,13 @@ func (s *Store) shut(e *entry) error {
 		}
 		s.mu.Unlock()
 	}()
-	c, sound := &cache{usn: h.last, files: h.files, folder: h.name}, !h.pending && !h.away
-	err := h.close()
+	sound := !h.pending && !h.away
+	err := h.close() // which may find that files are lost
 	if err != nil || !sound {
 		e.remember(nil)
 		return err
 	}
-	c.id = identify(e.dir, c.folder)
-	e.remember(c)
+	e.remember(&cache{usn: h.last, files: h.files, folder: h.name, id: identify(e.dir, h.name)})
 	return nil
 }
 
