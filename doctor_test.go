@@ -57,3 +57,31 @@ func TestDoctorMediaAway(t *testing.T) {
 		t.Errorf("%s when the files are said to be lost", got)
 	}
 }
+
+// TestMigrateMediaAway: migrate says of such an account what will not work.
+func TestMigrateMediaAway(t *testing.T) {
+	for n, want := range map[int]int{media.MaxRows: 1, media.MaxRows + 1: 2} {
+		root := t.TempDir()
+		s := media.Open(root, media.Options{})
+		for i := range n {
+			if _, err := s.Put(context.Background(), "alice", fmt.Sprint("f", i), strings.NewReader("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(root, "alice")
+		if err := os.RemoveAll(filepath.Join(dir, "collection.media")); err != nil {
+			t.Fatal(err)
+		}
+		r, err := inspectMedia(t.Context(), dir, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := &sourceUser{name: "alice", media: r}
+		if got := u.planned(media.Native).Remarks; len(got) != want || !strings.Contains(got[0], "without a file") {
+			t.Errorf("%d files: %q", n, got)
+		}
+	}
+}

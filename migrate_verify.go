@@ -130,6 +130,9 @@ func (u *sourceUser) planned(layout media.Layout) migratedUser {
 			text += ", left out"
 		}
 		done.Remarks = append(done.Remarks, text)
+		if layout != media.Official && mediaAway(u.media) {
+			done.Remarks = append(done.Remarks, "no media file is there at all: is its disk mounted? Media will not sync until there is one in the folder")
+		}
 	}
 	if len(u.media.Stray) > 0 {
 		done.Remarks = append(done.Remarks, plural(len(u.media.Stray), "file")+" that the media database does not know, taken along: "+some(u.media.Stray))
