@@ -144,13 +144,6 @@ func (d *doctor) collection(ctx context.Context, check, name, dir string) string
 	return text
 }
 
-// mediaAway reports whether the server will not believe that so many files are
-// lost: rather the folder's disk is not mounted (docs/troubleshooting.md).
-func mediaAway(r *media.Report) bool {
-	missing := len(r.Missing())
-	return missing == r.Files() && missing > media.MaxRows && len(r.Stray) == 0
-}
-
 // media checks the media, and says what there is if all is well.
 func (d *doctor) media(ctx context.Context, check, dir string) string {
 	r, err := inspectMedia(ctx, dir, d.tempDir)
@@ -165,7 +158,7 @@ func (d *doctor) media(ctx context.Context, check, dir string) string {
 		return ""
 	}
 	missing := r.Missing()
-	if mediaAway(r) {
+	if r.Away() {
 		d.fail(check, "mount its disk, or restore it from a backup; if the files are lost for good, put any file into it: devices then send theirs again (docs/troubleshooting.md)",
 			"%s has none of %s, and media are not synced", filepath.Join(dir, r.Folder), plural(len(missing), "file"))
 		return ""

@@ -130,7 +130,7 @@ func (u *sourceUser) planned(layout media.Layout) migratedUser {
 			text += ", left out"
 		}
 		done.Remarks = append(done.Remarks, text)
-		if layout != media.Official && mediaAway(u.media) {
+		if layout != media.Official && u.media.Away() {
 			done.Remarks = append(done.Remarks, "no media file is there at all: is its disk mounted? Media will not sync until there is one in the folder")
 		}
 	}

@@ -208,7 +208,7 @@ type batch struct {
 var (
 	putRows = sqlite.NewInsert(`INSERT INTO media (fname, usn, csum)`, 3,
 		`ON CONFLICT (fname) DO UPDATE SET usn = excluded.usn, csum = excluded.csum`)
-	putFiles = sqlite.NewInsert(`INSERT OR REPLACE INTO ankisyncd_file (fname, usn, size, mtime, crc, disk)`, 6, "")
+	putFiles = sqlite.NewInsert(insertFile, 6, "")
 )
 
 // errNothing rolls back a transaction that has nothing to say.

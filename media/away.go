@@ -55,3 +55,10 @@ func holdsFiles(folder string) bool {
 		}
 	}
 }
+
+// Away reports whether the server would not believe that so many files are lost:
+// rather the folder's disk is not mounted.
+func (r *Report) Away() bool {
+	missing := len(r.Missing())
+	return missing == r.Files() && missing > awayLimit && len(r.Stray) == 0
+}

@@ -310,11 +310,14 @@ func putRow(ctx context.Context, tx execer, name string, usn int64, d digest, di
 	return putFile(ctx, tx, name, usn, d, disk)
 }
 
+// insertFile stores what is known of a file beyond the protocol's row of it.
+const insertFile = `INSERT OR REPLACE INTO ankisyncd_file (fname, usn, size, mtime, crc, disk)`
+
 func putFile(ctx context.Context, tx execer, name string, usn int64, d digest, disk string) error {
 	if disk == name {
 		disk = ""
 	}
-	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO ankisyncd_file (fname, usn, size, mtime, crc, disk) VALUES (?, ?, ?, ?, ?, nullif(?, ''))`,
+	_, err := tx.ExecContext(ctx, insertFile+` VALUES (?, ?, ?, ?, ?, nullif(?, ''))`,
 		name, usn, d.size, d.mtime, int64(d.crc), disk)
 	return err
 }
