@@ -28,8 +28,8 @@ func init() {
 }
 
 // handleOf returns SQLite's connection and the driver's thread inside one of the
-// driver's; nil if it is not built as it was when this was written, which is no
-// error, but slower (TestNoMutex tells).
+// driver's; nil if it is not built as it was when this was written: then no
+// database is opened (guard.go), and TestNoMutex tells.
 func handleOf(conn any) (*lib.Tsqlite3, *libc.TLS) {
 	v := reflect.ValueOf(conn)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
