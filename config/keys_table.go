@@ -40,7 +40,7 @@ var table = []key{
 	{
 		name: "socket_mode", group: groupListen, def: "0660", unit: "octal file mode", ex: "0666",
 		field: func(c *Config) any { return &c.SocketMode },
-		doc:   `Access rights of the unix sockets named in listen.`,
+		doc:   `Access rights of the unix sockets named in listen. With the default a proxy's account has to be in the server's group.`,
 	},
 	{
 		name: "base_url", group: groupURL, def: "/sync/", unit: "URL path", orig: true, ex: "/anki/sync/",
