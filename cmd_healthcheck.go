@@ -42,14 +42,29 @@ func healthcheck(c *cli.Context) error {
 	return checkHealth(c.Context, cfg, "")
 }
 
-// checkHealth asks url, or the server that cfg describes.
+// checkHealth asks url, or the server that cfg describes. That one may have a
+// certificate that cfg does not tell of: the credential of a systemd unit is seen
+// by the service only.
 func checkHealth(ctx context.Context, cfg *config.Config, url string) error {
-	network, address := "", ""
-	if url == "" {
-		url, network, address = healthTarget(cfg)
-	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
+	if url != "" {
+		return getHealth(ctx, url, "", "")
+	}
+	url, network, address := healthTarget(cfg)
+	err := getHealth(ctx, url, network, address)
+	if rest, plain := strings.CutPrefix(url, "http://"); plain && errors.Is(err, errBadRequest) {
+		return getHealth(ctx, "https://"+rest, network, address)
+	}
+	return err
+}
+
+// errBadRequest is how net/http answers, among others, who speaks HTTP where TLS
+// is expected.
+var errBadRequest = errors.New("not well: 400 Bad Request")
+
+// getHealth asks url, at an address of its own if one is given.
+func getHealth(ctx context.Context, url, network, address string) error {
 	client := &http.Client{Transport: &http.Transport{
 		// The certificate is of a name that we do not know, and it is our
 		// own server: what counts is that it answers.
@@ -71,6 +86,9 @@ func checkHealth(ctx context.Context, cfg *config.Config, url string) error {
 		return fmt.Errorf("not well: %w", err)
 	}
 	defer res.Body.Close()
+	if res.StatusCode == http.StatusBadRequest {
+		return errBadRequest
+	}
 	if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20)); err != nil {
 		return fmt.Errorf("not well: %w", err)
 	}

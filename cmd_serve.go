@@ -129,7 +129,7 @@ func serve(ctx context.Context, stop func(), cfg *config.Config, log *slog.Logge
 		return err
 	}
 	defer stopMetrics()
-	stopREST, err := serveREST(ctx, cfg, log, h.rest)
+	stopREST, err := serveREST(ctx, cfg, log, s.cert, h.rest)
 	if err != nil {
 		closeAll(s.listeners)
 		return err

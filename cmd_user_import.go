@@ -11,6 +11,9 @@ import (
 	"github.com/ankisyncd/ankisyncd/config"
 )
 
+// cmdUserImport does not take devices' keys over. With the official server they are
+// sha1("name:password"): stored, in whatever form is quick to look up, they would
+// betray passwords that the user database keeps in a form that is hard to guess.
 func cmdUserImport() *cli.Command {
 	return &cli.Command{
 		Name:  "import",

@@ -176,7 +176,10 @@ func (d *doctor) certificate(now time.Time) {
 	if d.cfg.TLSCert == "" {
 		return
 	}
-	const advice = "renew it; the server reads it again by itself when the files change"
+	advice := "renew it; the server reads it again by itself when the files change"
+	if strings.HasPrefix(d.cfg.Source("tls_cert"), "credential ") {
+		advice = "renew it, and restart the service: systemd gives a credential as it was at the start"
+	}
 	pair, err := tls.LoadX509KeyPair(config.Abs(d.cfg.TLSCert), config.Abs(d.cfg.TLSKey))
 	if err != nil {
 		d.fail("tls", "see tls_cert and tls_key, and that the server's user may read them", "%v", err)

@@ -154,8 +154,8 @@ func (m *migration) nextSteps() (steps []string) {
 	}
 	steps = append(steps, "set data_root = "+filepath.Join(m.to, "collections"))
 	if m.authDB == "" {
-		return append(steps, "there are no accounts in this directory: keep SYNC_USERn in the environment, or take them over by \"ankisyncd user import\" "+
-			"(devices stay logged in either way), or make them by \"ankisyncd adduser\"")
+		return append(steps, "there are no accounts in this directory: keep SYNC_USERn in the environment (devices stay logged in), or take them over by \"ankisyncd user import\" "+
+			"or make them by \"ankisyncd adduser\" (then each device has to log in again)")
 	}
 	if isFile(filepath.Join(m.from, "ankisyncd.toml")) {
 		steps = append(steps, "set accept_rs_keys = yes, so that devices that logged in to ankisyncd-rs stay logged in")

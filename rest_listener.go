@@ -17,7 +17,8 @@ import (
 	"github.com/ankisyncd/ankisyncd/media"
 )
 
-// newREST is the handler of the RESTful API; nil if it is off.
+// newREST is the handler of the RESTful API, with base_path and without; nil if
+// it is off.
 func newREST(cfg *config.Config, log *slog.Logger, users *auth.Store, collections *collection.Store, files *media.Store) (http.Handler, error) {
 	if cfg.RestPort == 0 {
 		return nil, nil //nolint:nilnil // off
@@ -25,7 +26,7 @@ func newREST(cfg *config.Config, log *slog.Logger, users *auth.Store, collection
 	if err := api.CheckHosts(cfg.RestAllowedHosts); err != nil {
 		return nil, fmt.Errorf("rest_allowed_hosts: %w", err)
 	}
-	return api.New(api.Options{
+	return belowBase(cfg.BasePath, api.New(api.Options{
 		Collections:  collections,
 		Users:        users,
 		Media:        files,
@@ -34,7 +35,29 @@ func newREST(cfg *config.Config, log *slog.Logger, users *auth.Store, collection
 		ClientAddr:   clientAddr(cfg),
 		TempDir:      config.Abs(cfg.DataRoot),
 		Log:          log.With(loggerKey, "rest"),
-	}), nil
+	})), nil
+}
+
+// cutBase is a path without base_path, if it lies below that.
+func cutBase(base, path string) string {
+	if rest, ok := strings.CutPrefix(path, base); ok && strings.HasPrefix(rest, "/") {
+		return rest
+	}
+	return path
+}
+
+// belowBase hands requests on without base_path in their paths.
+func belowBase(base string, next http.Handler) http.Handler {
+	if base == "" {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		cut := *r
+		url := *r.URL
+		url.Path, url.RawPath = cutBase(base, url.Path), cutBase(base, url.RawPath)
+		cut.URL = &url
+		next.ServeHTTP(w, &cut)
+	})
 }
 
 // restShared is true if the API answers on the sync server's own addresses, as
@@ -47,9 +70,10 @@ func isREST(path string) bool {
 	return path == "list_collections" || strings.HasPrefix(path, "collection/")
 }
 
-// serveREST serves the API on a listener of its own until stop is called; stop
-// waits for calls that are under way. Without one it does nothing.
-func serveREST(ctx context.Context, cfg *config.Config, log *slog.Logger, rest http.Handler) (stop func(), err error) {
+// serveREST serves the API on a listener of its own until stop is called, over TLS
+// if there is a certificate; stop waits for calls that are under way. Without a
+// listener of its own it does nothing.
+func serveREST(ctx context.Context, cfg *config.Config, log *slog.Logger, cert *certificate, rest http.Handler) (stop func(), err error) {
 	if rest == nil || restShared(cfg) {
 		return func() {}, nil
 	}
@@ -65,9 +89,14 @@ func serveREST(ctx context.Context, cfg *config.Config, log *slog.Logger, rest h
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	log.Info("Serving the RESTful API", "addr", ln.Addr().String())
+	serve := s.Serve
+	if cert != nil {
+		s.TLSConfig = cert.config()
+		serve = func(ln net.Listener) error { return s.ServeTLS(ln, "", "") }
+	}
+	log.Info("Serving the RESTful API", "addr", ln.Addr().String(), "tls", cert != nil)
 	go func() {
-		if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		if err := serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("listener of the RESTful API failed", "err", err)
 		}
 	}()

@@ -72,7 +72,7 @@ func buildHandlers(ctx context.Context, cfg *config.Config, log *slog.Logger, m 
 	}
 	h.sync = rootHandler(cfg.BasePath, server, ready)
 	if restShared(cfg) {
-		h.sync = orREST(h.sync, h.rest)
+		h.sync = orREST(cfg.BasePath, h.sync, h.rest)
 	}
 	return h, closeAll, nil
 }
@@ -93,9 +93,9 @@ func collectionOptions(cfg *config.Config, log *slog.Logger) collection.Options 
 }
 
 // orREST sends the paths of the RESTful API there, everything else to next.
-func orREST(next, rest http.Handler) http.Handler {
+func orREST(basePath string, next, rest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isREST(r.URL.Path) {
+		if isREST(cutBase(basePath, r.URL.Path)) {
 			rest.ServeHTTP(w, r)
 			return
 		}

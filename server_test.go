@@ -326,6 +326,12 @@ func TestTLSReload(t *testing.T) {
 	if got := serial(); got != 1 {
 		t.Errorf("serial %d", got)
 	}
+	// A shell does not see the certificate that systemd gives to the service.
+	fromOutside := config.Default()
+	fromOutside.Listen = []string{s.listeners[0].Addr().String()}
+	if err := checkHealth(t.Context(), fromOutside, ""); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("health over TLS: %v, want the handler's 404", err)
+	}
 	writeCertificate(t, dir, 2)
 	s.cert.reload(true) // SIGHUP
 	if got := serial(); got != 2 {

@@ -209,15 +209,36 @@ func (s *serverCtl) running() (int, error) {
 	return pid, nil
 }
 
+// serverCtlConfig has the original's fixed names. Only how passwords are stored
+// and what becomes of devices is as the server does it: by the production.ini
+// here, or what is found without one, and the environment.
+func serverCtlConfig() (*config.Config, error) {
+	o := config.LoadOptions{Environ: os.Environ()}
+	const ini = "production.ini"
+	if _, err := os.Stat(ini); err == nil {
+		o.Path = ini
+	}
+	server, err := config.Load(o)
+	if err != nil {
+		return nil, err
+	}
+	cfg := config.Default()
+	cfg.KeepLegacyHashes, cfg.KeepSessionsOnPasswd = server.KeepLegacyHashes, server.KeepSessionsOnPasswd
+	return cfg, nil
+}
+
 // users does what concerns users, in the working directory. The original
 // prints the question and then lets Python ask "Password: ".
 func (s *serverCtl) users(ctx context.Context, command string, names []string) error {
 	if command != "lsuser" && len(names) == 0 {
 		return s.usage(0)
 	}
-	cfg := config.Default()
+	cfg, err := serverCtlConfig()
+	if err != nil {
+		return err
+	}
 	a := &userAdmin{cfg: cfg, stdin: s.stdin, stdout: s.stdout, stderr: s.stderr, prompt: "Password: "}
-	_, err := os.Stat(cfg.AuthDBPath)
+	_, err = os.Stat(cfg.AuthDBPath)
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case command == "lsuser" && missing:

@@ -236,7 +236,9 @@ func (c *call) putFile(ctx context.Context, p *apkg, part *zip.File, name string
 	if err != nil {
 		return "", err
 	}
-	defer func() { _, _ = tmp.Close(), os.Remove(tmp.Name()) }()
+	// Without its name the file goes with the process, whatever happens to it.
+	_ = os.Remove(tmp.Name())
+	defer func() { _, _ = tmp.Close(), os.Remove(tmp.Name()) }() // again, where an open file could not be removed
 	hash := sha1.New()
 	if _, err := io.Copy(io.MultiWriter(tmp, hash), r); err != nil {
 		return "", err

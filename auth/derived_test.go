@@ -71,6 +71,31 @@ func TestStaticUsers(t *testing.T) {
 	wantErr(t, s.RevokeDevice(ctx, "official:"), ErrNoDevice)
 }
 
+// TestImportedUsers: users of the environment that were put into the table keep
+// the official server's keys as long as they are in the environment, and those
+// of new logins after that.
+func TestImportedUsers(t *testing.T) {
+	dir := t.TempDir()
+	o := dirOptions(dir)
+	command := open(t, o)
+	if err := command.AddUser(t.Context(), "alice", "alice-pw"); err != nil {
+		t.Fatal(err)
+	}
+	withVariable := o
+	withVariable.StaticUsers = []StaticUser{{Name: "alice", Password: "alice-pw"}}
+	before := open(t, withVariable)
+	wantUser(t, before, official("alice", "alice-pw"), "alice")
+	own := login(t, before, "alice", "alice-pw")
+	after := open(t, o)
+	wantGone(t, after, official("alice", "alice-pw"))
+	wantUser(t, after, own, "alice")
+	wantUser(t, after, login(t, after, "alice", "alice-pw"), "alice")
+	// Nothing in the files lets a reader try passwords against a quick hash.
+	if n := query(t, o.SessionDB, `SELECT count(*) FROM ankisyncd_device WHERE key_hash = ?`, hashKey(official("alice", "alice-pw")).hex()); n != "0" {
+		t.Errorf("%s rows of the official server's key", n)
+	}
+}
+
 func TestStaticBesideTable(t *testing.T) {
 	o := dirOptions(copyData(t, "ankisyncd-2.4.0"))
 	o.StaticUsers = []StaticUser{{Name: "alice", Password: "from-env"}, {Name: "zed", Password: "z"}}

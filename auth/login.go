@@ -21,7 +21,8 @@ import (
 // U", "Authentication failed for user U" or "Authentication failed for
 // nonexistent user U." The second has the constant message "login" and the
 // attributes event=login, result (success, failure, throttled), user, addr,
-// client. A throttled attempt writes the second only.
+// client; it is a warning unless the result is success, so that filters find it
+// in a log of warnings too. A throttled attempt writes the second only.
 func (s *Store) Login(ctx context.Context, name, password string, from netip.Addr, client string) (hkey string, err error) {
 	client = cleanClient(client)
 	for range 3 {
@@ -251,7 +252,11 @@ func (s *slots) release() {
 
 // logLogin writes the lines that Login documents.
 func (s *Store) logLogin(ctx context.Context, name string, from netip.Addr, client string, err error) {
-	if !s.log.Enabled(ctx, slog.LevelInfo) {
+	level := slog.LevelWarn
+	if err == nil {
+		level = slog.LevelInfo
+	}
+	if !s.log.Enabled(ctx, level) {
 		return
 	}
 	name = logName(name)
@@ -271,5 +276,5 @@ func (s *Store) logLogin(ctx context.Context, name string, from netip.Addr, clie
 	default: // the server's fault: the caller logs it
 		return
 	}
-	s.log.InfoContext(ctx, "login", "event", "login", "result", result, "user", name, "addr", addrString(from), "client", logName(client))
+	s.log.Log(ctx, level, "login", "event", "login", "result", result, "user", name, "addr", addrString(from), "client", logName(client))
 }

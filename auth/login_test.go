@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -94,6 +95,28 @@ func TestLogLines(t *testing.T) {
 	wantErr(t, s.Authenticate(ctx, "alice", "no", home, ""), ErrBadCredentials)
 	if got := log.lines(); len(got) != 2 {
 		t.Errorf("log of a failed Authenticate: %q", got)
+	}
+}
+
+// TestFailedLoginsAreWarnings: a log of warnings has what fail2ban looks for.
+func TestFailedLoginsAreWarnings(t *testing.T) {
+	o := dirOptions(copyData(t, "ankisyncd-2.4.0"))
+	var log logBuffer
+	o.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s := open(t, o)
+	login(t, s, "alice", "alice-pw")
+	if got := log.lines(); len(got) != 1 || got[0] != "" {
+		t.Errorf("a login that succeeded: %q", got)
+	}
+	for i := range freePair + 1 {
+		_, _ = s.Login(t.Context(), "carol", "no", home, "")
+		want := " level=WARN msg=login event=login result=failure user=carol addr=192.0.2.7 "
+		if i == freePair {
+			want = strings.Replace(want, "failure", "throttled", 1)
+		}
+		if got := log.lines(); len(got) != 1 || !strings.Contains(got[0], want) {
+			t.Errorf("attempt %d: %q", i+1, got)
+		}
 	}
 }
 

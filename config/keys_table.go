@@ -40,7 +40,7 @@ var table = []key{
 	{
 		name: "socket_mode", group: groupListen, def: "0660", unit: "octal file mode", ex: "0666",
 		field: func(c *Config) any { return &c.SocketMode },
-		doc:   `Access rights of the unix sockets named in listen.`,
+		doc:   `Access rights of the unix sockets named in listen. With the default a proxy's account has to be in the server's group.`,
 	},
 	{
 		name: "base_url", group: groupURL, def: "/sync/", unit: "URL path", orig: true, ex: "/anki/sync/",
@@ -95,7 +95,7 @@ var table = []key{
 	{
 		name: "tls_cert", group: groupTLS, def: "", unit: "file, PEM", ex: "/etc/ankisyncd/fullchain.pem",
 		field: func(c *Config) any { return &c.TLSCert },
-		doc:   `Certificate with its chain. With tls_key it makes every TCP address serve HTTPS. It is read again when the file changes and at SIGHUP. Without it: the systemd credential tls_cert.`,
+		doc:   `Certificate with its chain. With tls_key it makes every TCP address serve HTTPS, that of the RESTful API too, but not that of metrics. It is read again when the file changes and at SIGHUP. Without it: the systemd credential tls_cert, which stays as it is until the service is restarted.`,
 	},
 	{
 		name: "tls_key", group: groupTLS, def: "", unit: "file, PEM", ex: "/etc/ankisyncd/privkey.pem",
@@ -205,7 +205,7 @@ var table = []key{
 	{
 		name: "metrics_host", group: groupOps, def: "127.0.0.1", unit: "address or host name", ex: "10.0.0.5",
 		field: func(c *Config) any { return &c.MetricsHost },
-		doc:   `Address of the listener for /metrics (Prometheus). It knows no authentication.`,
+		doc:   `Address of the listener for /metrics (Prometheus). It knows no authentication and no TLS.`,
 	},
 	{
 		name: "metrics_port", group: groupOps, def: "0", unit: "TCP port", ex: "27790",

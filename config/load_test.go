@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -419,6 +420,44 @@ session_db_path = s.db
 	}
 	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "default of AnkiServer") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestPasteTakesOurKeys: a key of ours in a production.ini holds, or is warned of.
+func TestPasteTakesOurKeys(t *testing.T) {
+	const head = "[server:main]\nuse = egg:AnkiServer#server\nport = 27701\n%s[app:real]\nuse = egg:Paste#urlmap\n/ = rest\n" +
+		"[app:rest]\nuse = egg:AnkiServer#rest_app\ndata_root = ./c\nallowed_hosts = 127.0.0.1\n" +
+		"[app:sync]\nuse = egg:AnkiServer#sync_app\nset debug = false\ndata_root = ./c\n" +
+		"base_url = /sync/\nbase_media_url = /msync/\nauth_db_path = ./auth.db\n%s"
+	for _, test := range []struct {
+		server, sync, key, want, warning string
+	}{
+		{sync: "keep_legacy_hashes = yes\n", key: "keep_legacy_hashes", want: "yes"},
+		{sync: "log_level = warn ; inline\n", key: "log_level", want: "warn"},
+		{sync: "tls_cert = %(here)s/c.pem\ntls_key = k.pem\n", key: "tls_cert", want: "HERE/c.pem"},
+		{sync: "rest_allowed_hosts = 10.0.0.1\n", key: "rest_allowed_hosts", want: "10.0.0.1", warning: "set rest_token"},
+		{sync: "rest_port = 0\n", key: "rest_port", want: "0"},
+		{sync: "", key: "rest_port", want: "27701"},
+		{sync: "[DEFAULT]\nkeep_legacy_hashes = yes\ndebug = true\n", key: "keep_legacy_hashes", want: "yes"},
+		{sync: "keep_legacy_hash = yes\n", key: "keep_legacy_hashes", want: "no", warning: `unknown key "keep_legacy_hash" has no effect; did you mean "keep_legacy_hashes"?`},
+		{sync: "port = 1\n", key: "port", want: "27701", warning: `key "port" has no effect here; it is one of [server:main]`},
+		{server: "keep_legacy_hashes = yes\n", key: "keep_legacy_hashes", want: "no", warning: `key "keep_legacy_hashes" has no effect here; it belongs into [app:sync]`},
+	} {
+		path := write(t, "production.ini", fmt.Sprintf(head, test.server, test.sync))
+		c := mustLoad(t, LoadOptions{Path: path})
+		want := strings.ReplaceAll(test.want, "HERE", filepath.Dir(path))
+		got := ""
+		for _, v := range c.Values() {
+			if v.Key == test.key {
+				got = v.Value
+			}
+		}
+		if got != want {
+			t.Errorf("%q %q: %s = %q, want %q", test.server, test.sync, test.key, got, want)
+		}
+		if w := strings.Join(c.Warnings, "\n"); !strings.Contains(w, test.warning) || (test.warning == "") != (w == "") {
+			t.Errorf("%q %q: warnings %q, want %q", test.server, test.sync, w, test.warning)
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ func (l *loader) usePaste(path, text string) error {
 	p.copy(sync, "base_media_url", "base_media_url", "/")
 	p.copy(sync, "auth_db_path", "auth_db_path", "")
 	p.copy(sync, "session_db_path", "session_db_path", "")
+	p.ours(sync)
 	if rest != "" && p.mapped(rest) {
 		p.rest(sync, rest)
 	}
@@ -77,6 +78,35 @@ func (p *pasteFile) copy(section, from, to, def string) {
 	p.l.put(to, def, fmt.Sprintf("%s (not in it: default of AnkiServer)", p.path))
 }
 
+// ours takes the keys that AnkiServer did not know out of the sync app's section,
+// where it passes over them, and warns of what has no effect.
+func (p *pasteFile) ours(sync string) {
+	for i := range table {
+		k := &table[i]
+		if v, ok := p.value(sync, k.name); ok && !k.orig {
+			p.l.put(k.name, v, p.where(sync, k.name))
+		}
+	}
+	for _, section := range p.SectionStrings() {
+		for _, name := range p.keys(section) {
+			k, known := keyNamed(name)
+			switch {
+			case known && k.orig && section == sync && (name == "host" || name == "port"):
+				p.l.warn("%s: key %q has no effect here; it is one of [server:main]", p.where(section, name), name)
+			case known && !k.orig && section != sync && section != "DEFAULT":
+				p.l.warn("%s: key %q has no effect here; it belongs into [%s]", p.where(section, name), name, sync)
+			case !known && section == sync && !pasteKey(name):
+				p.l.unknown(name, p.where(section, name), false)
+			}
+		}
+	}
+}
+
+// pasteKey is true of the keys that PasteDeploy itself reads in a section.
+func pasteKey(name string) bool {
+	return name == "use" || name == "require" || name == "filter-with" || strings.HasPrefix(name, "set ") || strings.HasPrefix(name, "paste.")
+}
+
 // app is the section that uses AnkiServer's given entry point.
 func (p *pasteFile) app(entry string) string {
 	for _, section := range p.SectionStrings() {
@@ -103,13 +133,19 @@ func (p *pasteFile) mapped(section string) bool {
 	return false
 }
 
-// rest switches the RESTful API on, on the server's own port.
+// rest switches the RESTful API on, on the server's own port. Our own keys for it
+// count more.
 func (p *pasteFile) rest(sync, rest string) {
 	l := p.l
+	set := func(key string) bool { _, ok := l.raw[key]; return ok }
 	for to, from := range map[string]string{"rest_host": "host", "rest_port": "port"} {
-		l.put(to, l.raw[from].text, l.raw[from].source)
+		if !set(to) {
+			l.put(to, l.raw[from].text, l.raw[from].source)
+		}
 	}
-	if v, ok := p.value(rest, "allowed_hosts"); ok {
+	if v, ok := p.value(rest, "allowed_hosts"); set("rest_allowed_hosts") {
+		// said in our own key
+	} else if ok {
 		l.put("rest_allowed_hosts", v, p.where(rest, "allowed_hosts"))
 	} else {
 		l.warn("%s: no allowed_hosts in [%s]: AnkiServer let everybody use the RESTful API then, this server only this machine; see rest_allowed_hosts", p.path, rest)

@@ -89,9 +89,11 @@ func (c *call) randomAccess(limit int64) (r io.ReaderAt, size int64, done func()
 	if err != nil {
 		return nil, 0, nothing, fmt.Errorf("spool: %w", err)
 	}
+	// Without its name the file goes with the process, whatever happens to it.
+	_ = os.Remove(f.Name())
 	done = func() {
 		_ = f.Close()
-		_ = os.Remove(f.Name())
+		_ = os.Remove(f.Name()) // where an open file could not be removed
 	}
 	if size, err = io.Copy(f, io.MultiReader(begin, io.LimitReader(payload, limit+1-n))); err == nil && size > limit {
 		err = &statusError{http.StatusRequestEntityTooLarge, "media zip", nil}
