@@ -23,6 +23,7 @@ import (
 	"github.com/ankisyncd/ankisyncd/auth"
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/media"
+	"github.com/ankisyncd/ankisyncd/schema"
 )
 
 // file is a part of a package.
@@ -303,6 +304,13 @@ func TestImportRefuses(t *testing.T) {
 		{"bomb", importOf("apkg", pack(t, file{"collection.anki21b", bomb})), 413},
 		{"text of an unknown model", importOf("text", "a\tb", "model", "None"), 404},
 		{"text with a broken quote", importOf("text", "a\tb\n\"c", "model", "Basic"), 200},
+		{"text that names an unknown model", importOf("text", "#notetype:None\na\tb"), 404},
+		{"row of an unknown model", importOf("text", "#notetype column:1\nBasic\tx\ty\nNone\ta\tb"), 404},
+		{"unknown column", importOf("text", "#flags column:1\na\tb"), 400},
+		{"column without a number", importOf("text", "#guid column:x\na\tb"), 400},
+		{"column before the first", importOf("text", "#deck column:0\na\tb"), 400},
+		{"unknown rule for what is there", importOf("text", "#if matches:other\na\tb"), 400},
+		{"unknown scope", importOf("text", "#match scope:other\na\tb"), 400},
 	} {
 		if status, text := c.post("import_file", b.body); status != b.status {
 			t.Errorf("%s: status %d, want %d: %s", b.what, status, b.status, text)
@@ -310,6 +318,29 @@ func TestImportRefuses(t *testing.T) {
 	}
 	if got := decodeTo[[]any](t, c.ok("find_notes", `{"query":"stays"}`)); len(got) != 1 {
 		t.Errorf("the note is gone")
+	}
+}
+
+// TestImportTextIntoFilteredDeck: no card goes there, nor anywhere else.
+func TestImportTextIntoFilteredDeck(t *testing.T) {
+	c := newClient(t, Options{}, collection.Options{})
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"stays"}}`)
+	if err := c.s.Edit(t.Context(), "alice", func(x *collection.Txn) error {
+		_, _, err := x.SaveFilteredDeck(0, collection.FilteredDeck{Name: "Filtered", Searches: []collection.FilteredSearch{{Query: "is:new", Limit: 1}}}, true)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{
+		importOf("text", "a\tb\n", "model", "Basic", "deck", "Filtered"),
+		importOf("text", "#deck:Filtered\na\tb\n", "model", "Basic"),
+		importOf("text", "#deck column:1\nNew\tc\td\nFiltered\ta\tb\n", "model", "Basic"),
+		importOf("text", "a\tb\n", "model", "Basic", "deck", "Filtered::Below"),
+	} {
+		c.wants(400, "import_file", body)
+	}
+	if got := decodeTo[[]any](t, c.ok("find_notes", "{}")); len(got) != 1 {
+		t.Errorf("%d notes", len(got))
 	}
 }
 
@@ -333,6 +364,10 @@ func TestImportText(t *testing.T) {
 		"keeps":       {"a\tb\na\t\tt\n", nil, []string{"a|b|t"}},
 		"line break":  {"a\t\"b\nc\"\n", nil, []string{"a|b<br>c|"}},
 		"too many":    {"a\tb\tt\tx\n", nil, []string{"a|b|t"}},
+		"no comma":    {"\n#a;b\ts\nc,d\n", nil, []string{"c|d|"}},
+		"open quote":  {"\"Foo\" is\tx\nzwei\ttwo\n", nil, []string{"Foo is|x|", "zwei|two|"}},
+		"key wins":    {"#notetype column:1\nCloze\ta\tb\n", nil, []string{"a|b|"}},
+		"no cell":     {"#notetype column:9\n#deck column:3\n#guid column:4\na\tb\n", nil, []string{"a|b|"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newClient(t, Options{}, collection.Options{})
@@ -373,7 +408,7 @@ func TestTextsAsTheClient(t *testing.T) {
 			c := newClient(t, Options{}, collection.Options{})
 			for _, step := range group {
 				var more []string
-				if !strings.Contains(step.Text, "#notetype:") {
+				if !strings.Contains(step.Text, "#notetype") {
 					more = []string{"model", "Basic"}
 				}
 				c.ok("import_file", importOf("text", step.Text, more...))
@@ -416,19 +451,84 @@ func FuzzParseMediaList(f *testing.F) {
 }
 
 func FuzzParseText(f *testing.F) {
-	for _, s := range []string{"a\tb", "#separator:,\n#html:true\na,b", "tags: x\n", "#", "\ufeff#tags column:9\na"} {
+	for _, s := range []string{
+		"a\tb", "#separator:,\n#html:true\na,b", "tags: x\n", "#", "\ufeff#tags column:9\na", "#columns:B\tA\n#guid column:1\na\tb\tc",
+		"\"a\" b\t\"c\"\"\r\n\n#d\re\n\"f",
+	} {
 		f.Add(s)
 	}
+	fields := []schema.Field{{Name: "A"}, {Name: "B"}, {Name: "C"}}
 	f.Fuzz(func(t *testing.T, s string) {
-		p := parseText(s)
-		if !strings.HasSuffix(s, p.body) || p.separator == 0 && p.body != "" {
+		p, err := parseText(s)
+		if err != nil {
+			if asHTTP(err).status != 400 {
+				t.Error(err)
+			}
+			return
+		}
+		if !strings.HasSuffix(s, p.body) || p.separator == 0 {
 			t.Errorf("%q: %+v", s, p)
 		}
-		fields, _ := p.note(strings.Split(p.body, "\t"), 3)
-		if len(fields) != 3 {
-			t.Errorf("%d fields", len(fields))
+		places, r := p.places(fields), p.rows()
+		rows, bytes := 0, 0
+		for row, ok := r.next(); ok; row, ok = r.next() {
+			rows++
+			for _, cell := range row {
+				bytes += len(cell) + 1 // with what ends it
+			}
+			if n := p.note(row, places); len(row) == 0 || len(n.fields) != 3 {
+				t.Errorf("%q: row %q, %d fields", s, row, len(n.fields))
+			}
+		}
+		if bytes > len(p.body)+1 || rows > len(p.body) || r.text != "" {
+			t.Errorf("%q: %d rows of %d bytes, %q is left", s, rows, bytes, r.text)
 		}
 	})
+}
+
+// TestTextReader: rows as the newest client reads them.
+func TestTextReader(t *testing.T) {
+	for text, want := range map[string][][]string{
+		"":                       nil,
+		"\n\r\n\r":               nil,
+		"a":                      {{"a"}},
+		"a\t":                    {{"a", ""}},
+		"\t\n":                   {{"", ""}},
+		"a\tb\nc\td\n":           {{"a", "b"}, {"c", "d"}},
+		"a\tb\r\nc\td\r\n":       {{"a", "b"}, {"c", "d"}},
+		"a\tb\rc\td\r":           {{"a", "b"}, {"c", "d"}},
+		"\n\na\n\r\n\nb\n":       {{"a"}, {"b"}},
+		"\"Foo\" is\tx\ny\tz":    {{"Foo is", "x"}, {"y", "z"}},
+		"a\"b\tc\"\"d\n":         {{"a\"b", "c\"\"d"}},
+		"\"a\"\"b\"\t\"x\"y\"z":  {{"a\"b", "xy\"z"}},
+		" \"a\"\tb":              {{" \"a\"", "b"}},
+		"\"a\"\r\n\"b\"\t\"c\" ": {{"a"}, {"b", "c "}},
+		"\"\"\tb":                {{"", "b"}},
+		"\"\"\"\"\t\"\"\"":       {{"\"", "\""}},
+		"\"a\r\nb\tc\"\td":       {{"a\r\nb\tc", "d"}},
+		"\"open\tx\ny\tz":        {{"open\tx\ny\tz"}},
+		"#c\na\n#d\te\nf":        {{"a"}, {"f"}},
+		"a\n\n#c\rd\ne":          {{"a"}, {"e"}},
+		"a\t#b\n #x\n\"#q\"":     {{"a", "#b"}, {" #x"}, {"#q"}},
+		"#":                      nil,
+		"a\x00b\tc":              {{"a\x00b", "c"}},
+	} {
+		var got [][]string
+		r := textReader{text: text, separator: '\t'}
+		for row, ok := r.next(); ok; row, ok = r.next() {
+			got = append(got, slices.Clone(row))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+	r := textReader{text: strings.Repeat(",", 3*maxColumns) + "\nb", separator: ','}
+	if row, _ := r.next(); len(row) != maxColumns {
+		t.Errorf("%d columns", len(row))
+	}
+	if row, _ := r.next(); len(row) != 1 || row[0] != "b" {
+		t.Errorf("after a long row: %q", row)
+	}
 }
 
 // TestTemporaryNames: what a killed import leaves in the data root is no user's,
