@@ -237,7 +237,10 @@ func TestImportCollectionMedia(t *testing.T) {
 			tmp := t.TempDir()
 			c := newClient(t, Options{Media: files, MaxImportBytes: 1 << 20, TempDir: tmp}, collection.Options{})
 			c.ok("add_note", `{"model":"Basic","fields":{"Front":"previous"}}`)
-			c.wants(b.status, "import_file", importOf("colpkg", pack(t, b.parts...)))
+			status, text := c.post("import_file", importOf("colpkg", pack(t, b.parts...)))
+			if status != b.status || strings.Contains(text, "body") {
+				t.Errorf("status %d, want %d: %s", status, b.status, text)
+			}
 			notes, want := 2, map[string]string{"one.png": "picture", "two.mp3": "sound", "three.png": "third"}
 			if b.status != 200 {
 				notes, want = 1, map[string]string{"one.png": "another picture", "three.png": "third"}
@@ -272,6 +275,67 @@ func TestImportCollectionMedia(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestImportCollectionOfItself: a device that synced with the stored collection
+// does not go on with an imported one, which may be an earlier state of it.
+func TestImportCollectionOfItself(t *testing.T) {
+	c := newClient(t, Options{}, collection.Options{})
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"exported"}}`)
+	d, err := c.s.Download(t.Context(), "alice", collection.DownloadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(d)
+	if err := errors.Join(err, d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"later"}}`)
+	before, err := c.s.Meta(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ok("import_file", importOf("colpkg", pack(t, file{"collection.anki21b", compress(t, text)})))
+	after, err := c.s.Meta(t.Context(), "alice")
+	if err != nil || after.SCM <= before.SCM || after.Mod <= before.Mod || after.USN <= before.USN {
+		t.Errorf("imported %+v over %+v, %v", after, before, err)
+	}
+	if got := decodeTo[[]any](t, c.ok("find_notes", "{}")); len(got) != 1 {
+		t.Errorf("%d notes, want 1", len(got))
+	}
+}
+
+// TestImportCollectionMediaAway: while media files cannot be stored, a collection
+// that needs them is not replaced.
+func TestImportCollectionMediaAway(t *testing.T) {
+	old, _ := source(t)
+	root := t.TempDir()
+	files := media.Open(root, media.Options{})
+	t.Cleanup(func() { _ = files.Close() })
+	for i := range media.MaxRows + 1 {
+		if _, err := files.Put(t.Context(), "alice", fmt.Sprintf("%d.png", i), strings.NewReader("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := files.Evict("alice"); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(root, "alice", "collection.media")
+	if err := os.Rename(folder, folder+".disk"); err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, Options{Media: files}, collection.Options{})
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"stays"}}`)
+	body := importOf("colpkg", pack(t, file{"collection.anki2", old}, file{"media", []byte(`{"0":"one.png"}`)}, file{"0", []byte("picture")}))
+	c.wants(503, "import_file", body)
+	if got := decodeTo[[]any](t, c.ok("find_notes", "{}")); len(got) != 1 {
+		t.Errorf("%d notes, want 1", len(got))
+	}
+	c.ok("import_file", importOf("colpkg", pack(t, file{"collection.anki2", old}))) // needs none
+	if err := os.Rename(folder+".disk", folder); err != nil {
+		t.Fatal(err)
+	}
+	c.ok("import_file", body)
 }
 
 func TestImportRefuses(t *testing.T) {
