@@ -29,7 +29,7 @@ type textFile struct {
 type matches int
 
 const (
-	update matches = iota
+	updateCurrent matches = iota
 	keepBoth
 	keepCurrent
 )

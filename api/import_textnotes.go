@@ -87,7 +87,7 @@ func (im *textImport) row(row []string) error {
 		return nil
 	}
 	if id, ok := im.guids[n.guid]; ok && n.guid != "" {
-		if im.f.matches != update {
+		if im.f.matches != updateCurrent {
 			return nil
 		}
 		return im.replace(id, m, n)
