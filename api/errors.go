@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +17,12 @@ import (
 
 // httpError is an error with the status that it is answered with.
 type httpError struct {
-	status int
-	detail string // shown to the caller
-	allow  string // the method to be used, with 405
-	bare   bool   // as the original's server wrote it, not its application
-	cause  error  // for the log only
+	status  int
+	detail  string // shown to the caller
+	instead string // of the sentence of the original's library
+	allow   string // the method to be used, with 405
+	bare    bool   // as the original's server wrote it, not its application
+	cause   error  // for the log only
 }
 
 func (e *httpError) Error() string {
@@ -137,7 +139,7 @@ func writeError(w http.ResponseWriter, e *httpError) {
 		return
 	}
 	h.Set("Content-Type", "text/plain; charset=UTF-8")
-	body := fmt.Sprintf("%s\n\n %s  ", explanations[e.status], e.detail)
+	body := fmt.Sprintf("%s\n\n %s  ", cmp.Or(e.instead, explanations[e.status]), e.detail)
 	title := http.StatusText(e.status)
 	switch e.status {
 	case http.StatusMethodNotAllowed:

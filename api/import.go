@@ -18,6 +18,8 @@ type MediaStore interface {
 	Put(ctx context.Context, user, name string, content io.Reader) (int32, error)
 	// OpenFile opens a stored file; media.ErrConflict if there is none.
 	OpenFile(ctx context.Context, user, name string) (*media.File, error)
+	// CheckHere is media.ErrAway if nothing can be stored for now.
+	CheckHere(ctx context.Context, user string) error
 }
 
 // notImported are kinds of files that the original knew and nobody has any more.
@@ -116,7 +118,12 @@ func (c *call) replaceBy(ctx context.Context, p *apkg, col io.Reader, dir string
 			return err
 		}
 	}
-	if err := c.a.o.Collections.Upload(ctx, c.user, col); err != nil {
+	if len(files) > 0 {
+		if err := c.a.o.Media.CheckHere(ctx, c.user); err != nil {
+			return err
+		}
+	}
+	if err := c.a.o.Collections.Import(ctx, c.user, col); err != nil {
 		return packageError(err)
 	}
 	c.forgetHanded()
@@ -146,6 +153,9 @@ func (c *call) replaceFile(ctx context.Context, u unpacked) error {
 func packageError(err error) error {
 	if errors.Is(err, collection.ErrCorrupt) || errors.Is(err, collection.ErrUnsupportedSchema) {
 		return &httpError{status: 400, detail: "The package holds no usable collection", cause: err}
+	}
+	if errors.Is(err, collection.ErrTooLarge) {
+		return errTooMuch
 	}
 	if errors.Is(err, collection.ErrTooSlow) {
 		return &httpError{status: 400, detail: "The package's collection could not be checked in time", cause: err}

@@ -48,7 +48,7 @@ func (c *call) merge(ctx context.Context, from *collection.Txn, p *apkg) error {
 	if m.renamed, err = c.putMedia(ctx, p, wanted); err != nil {
 		return err
 	}
-	return c.a.o.Collections.EditWith(ctx, c.user, collection.EditOptions{Keep: "import"}, func(to *collection.Txn) error {
+	return c.a.o.Collections.EditWith(ctx, c.user, collection.EditOptions{Keep: collection.ReasonImport}, func(to *collection.Txn) error {
 		m.to = to
 		var err error
 		if m.guids, err = to.NotesByGUID(guids); err != nil {

@@ -20,8 +20,8 @@ const (
 	maxMediaList    = 16 << 20
 )
 
-// errTooMuch is a package that holds more than it may.
-var errTooMuch = &httpError{status: 413}
+// errTooMuch is a package that holds more than it may. Its own size is another matter.
+var errTooMuch = &httpError{status: 413, instead: "The package holds more, once it is unpacked, than this server takes."}
 
 // apkg is a package of an Anki client: a zip of a collection and of media files
 // under numbers, with a list of their names. Since 2022 the parts are compressed

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -236,7 +235,10 @@ func TestImportCollectionMedia(t *testing.T) {
 			tmp := t.TempDir()
 			c := newClient(t, Options{Media: files, MaxImportBytes: 1 << 20, TempDir: tmp}, collection.Options{})
 			c.ok("add_note", `{"model":"Basic","fields":{"Front":"previous"}}`)
-			c.wants(b.status, "import_file", importOf("colpkg", pack(t, b.parts...)))
+			status, text := c.post("import_file", importOf("colpkg", pack(t, b.parts...)))
+			if status != b.status || strings.Contains(text, "body") {
+				t.Errorf("status %d, want %d: %s", status, b.status, text)
+			}
 			notes, want := 2, map[string]string{"one.png": "picture", "two.mp3": "sound", "three.png": "third"}
 			if b.status != 200 {
 				notes, want = 1, map[string]string{"one.png": "another picture", "three.png": "third"}
@@ -273,6 +275,67 @@ func TestImportCollectionMedia(t *testing.T) {
 	}
 }
 
+// TestImportCollectionOfItself: a device that synced with the stored collection
+// does not go on with an imported one, which may be an earlier state of it.
+func TestImportCollectionOfItself(t *testing.T) {
+	c := newClient(t, Options{}, collection.Options{})
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"exported"}}`)
+	d, err := c.s.Download(t.Context(), "alice", collection.DownloadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(d)
+	if err := errors.Join(err, d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"later"}}`)
+	before, err := c.s.Meta(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ok("import_file", importOf("colpkg", pack(t, file{"collection.anki21b", compress(t, text)})))
+	after, err := c.s.Meta(t.Context(), "alice")
+	if err != nil || after.SCM <= before.SCM || after.Mod <= before.Mod || after.USN <= before.USN {
+		t.Errorf("imported %+v over %+v, %v", after, before, err)
+	}
+	if got := decodeTo[[]any](t, c.ok("find_notes", "{}")); len(got) != 1 {
+		t.Errorf("%d notes, want 1", len(got))
+	}
+}
+
+// TestImportCollectionMediaAway: while media files cannot be stored, a collection
+// that needs them is not replaced.
+func TestImportCollectionMediaAway(t *testing.T) {
+	old, _ := source(t)
+	root := t.TempDir()
+	files := media.Open(root, media.Options{})
+	t.Cleanup(func() { _ = files.Close() })
+	for i := range media.MaxRows + 1 {
+		if _, err := files.Put(t.Context(), "alice", fmt.Sprintf("%d.png", i), strings.NewReader("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := files.Evict("alice"); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(root, "alice", "collection.media")
+	if err := os.Rename(folder, folder+".disk"); err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, Options{Media: files}, collection.Options{})
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"stays"}}`)
+	body := importOf("colpkg", pack(t, file{"collection.anki2", old}, file{"media", []byte(`{"0":"one.png"}`)}, file{"0", []byte("picture")}))
+	c.wants(503, "import_file", body)
+	if got := decodeTo[[]any](t, c.ok("find_notes", "{}")); len(got) != 1 {
+		t.Errorf("%d notes, want 1", len(got))
+	}
+	c.ok("import_file", importOf("colpkg", pack(t, file{"collection.anki2", old}))) // needs none
+	if err := os.Rename(folder+".disk", folder); err != nil {
+		t.Fatal(err)
+	}
+	c.ok("import_file", body)
+}
+
 func TestImportRefuses(t *testing.T) {
 	old, current := source(t)
 	c := newClient(t, Options{MaxImportBytes: 1 << 20}, collection.Options{})
@@ -303,6 +366,13 @@ func TestImportRefuses(t *testing.T) {
 		{"bomb", importOf("apkg", pack(t, file{"collection.anki21b", bomb})), 413},
 		{"text of an unknown model", importOf("text", "a\tb", "model", "None"), 404},
 		{"text with a broken quote", importOf("text", "a\tb\n\"c", "model", "Basic"), 200},
+		{"text that names an unknown model", importOf("text", "#notetype:None\na\tb"), 404},
+		{"row of an unknown model", importOf("text", "#notetype column:1\nBasic\tx\ty\nNone\ta\tb"), 404},
+		{"unknown column", importOf("text", "#flags column:1\na\tb"), 400},
+		{"column without a number", importOf("text", "#guid column:x\na\tb"), 400},
+		{"column before the first", importOf("text", "#deck column:0\na\tb"), 400},
+		{"unknown rule for what is there", importOf("text", "#if matches:other\na\tb"), 400},
+		{"unknown scope", importOf("text", "#match scope:other\na\tb"), 400},
 	} {
 		if status, text := c.post("import_file", b.body); status != b.status {
 			t.Errorf("%s: status %d, want %d: %s", b.what, status, b.status, text)
@@ -310,93 +380,6 @@ func TestImportRefuses(t *testing.T) {
 	}
 	if got := decodeTo[[]any](t, c.ok("find_notes", `{"query":"stays"}`)); len(got) != 1 {
 		t.Errorf("the note is gone")
-	}
-}
-
-func TestImportText(t *testing.T) {
-	for name, b := range map[string]struct {
-		text string
-		more []string
-		want []string // front|back|tags
-	}{
-		"tabs":        {"a\tb\nc\td\r\n", nil, []string{"a|b|", "c|d|"}},
-		"semicolons":  {"a;b\n", nil, []string{"a|b|"}},
-		"commas":      {"a,\"b, \"\"c\"\"\"\n", nil, []string{"a|b, &quot;c&quot;|"}},
-		"tags":        {"tags: x y\na\tb\tz\n", nil, []string{"a|b|x y z"}},
-		"HTML":        {"a\t<b>\n", []string{"allow_html", "1"}, []string{"a|<b>|"}},
-		"text":        {"a\t<b>\n", nil, []string{"a|&lt;b&gt;|"}},
-		"headers":     {"\ufeff#separator:Pipe\n#html:true\n#tags:x\n#notetype:Basic\n#other:1\na|<i>\n", nil, []string{"a|<i>|x"}},
-		"tags column": {"#tags column:2\na\tt1 t2\tb\n", nil, []string{"a|b|t1 t2"}},
-		"empty":       {"", nil, []string{}},
-		"no first":    {"\tb\n", nil, []string{}},
-		"twice":       {"a\tb\na\tc\n", nil, []string{"a|c|"}},
-		"keeps":       {"a\tb\na\t\tt\n", nil, []string{"a|b|t"}},
-		"line break":  {"a\t\"b\nc\"\n", nil, []string{"a|b<br>c|"}},
-		"too many":    {"a\tb\tt\tx\n", nil, []string{"a|b|t"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newClient(t, Options{}, collection.Options{})
-			c.ok("import_file", importOf("text", b.text, append([]string{"model", "Basic"}, b.more...)...))
-			got := []string{}
-			for _, n := range decodeTo[[]struct {
-				Fields map[string]string
-				Tags   []string
-			}](t, c.ok("find_notes", `{"preload":1}`)) {
-				got = append(got, n.Fields["Front"]+"|"+n.Fields["Back"]+"|"+strings.Join(n.Tags, " "))
-			}
-			if diff := cmp.Diff(b.want, got); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-// TestTextsAsTheClient imports texts that the newest client's library imported: the
-// same notes are there afterwards (e2e/golden/texts.py).
-func TestTextsAsTheClient(t *testing.T) {
-	raw, err := os.ReadFile("testdata/texts.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var groups map[string][]struct {
-		Text  string
-		Notes [][4]any
-	}
-	if err := json.Unmarshal(raw, &groups); err != nil {
-		t.Fatal(err)
-	}
-	if len(groups) < 5 {
-		t.Errorf("only %d groups", len(groups))
-	}
-	for name, group := range groups {
-		t.Run(name, func(t *testing.T) {
-			c := newClient(t, Options{}, collection.Options{})
-			for _, step := range group {
-				var more []string
-				if !strings.Contains(step.Text, "#notetype:") {
-					more = []string{"model", "Basic"}
-				}
-				c.ok("import_file", importOf("text", step.Text, more...))
-				var want, got []string
-				for _, n := range step.Notes {
-					want = append(want, fmt.Sprint(n[0], n[1], n[2], n[3]))
-				}
-				for _, l := range learnedBy(t, c.s) {
-					slices.Sort(l.Tags)
-					slices.Sort(l.Decks)
-					fields := make([]any, len(l.Fields))
-					for i, f := range l.Fields {
-						fields[i] = f
-					}
-					got = append(got, fmt.Sprint(l.Model, fields, l.Tags, slices.Compact(l.Decks)))
-				}
-				slices.Sort(want)
-				slices.Sort(got)
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("%q (-want +got):\n%s", step.Text, diff)
-				}
-			}
-		})
 	}
 }
 
@@ -411,22 +394,6 @@ func FuzzParseMediaList(f *testing.F) {
 		}
 		if len(names) > len(b) {
 			t.Errorf("%d names from %d bytes", len(names), len(b))
-		}
-	})
-}
-
-func FuzzParseText(f *testing.F) {
-	for _, s := range []string{"a\tb", "#separator:,\n#html:true\na,b", "tags: x\n", "#", "\ufeff#tags column:9\na"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		p := parseText(s)
-		if !strings.HasSuffix(s, p.body) || p.separator == 0 && p.body != "" {
-			t.Errorf("%q: %+v", s, p)
-		}
-		fields, _ := p.note(strings.Split(p.body, "\t"), 3)
-		if len(fields) != 3 {
-			t.Errorf("%d fields", len(fields))
 		}
 	})
 }

@@ -1,15 +1,10 @@
 package api
 
 import (
-	"context"
-	"encoding/csv"
-	"encoding/json"
-	"errors"
-	"io"
+	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/schema"
 )
 
@@ -17,228 +12,213 @@ import (
 // order, and one more are tags. Lines at the top that begin with "#" may say
 // otherwise, as in current clients.
 type textFile struct {
-	separator rune
+	separator byte
 	html      bool
-	tags      []string
-	tagColumn int // from 0; -1: the one after the fields
-	model     any // name or id; nil: the current one
-	deck      any
-	body      string
+	tags      []string // of all notes
+	model     string   // name or id; "": the current one
+	deck      string
+	// What other columns hold, from 0; -1: none.
+	guidColumn, modelColumn, deckColumn, tagColumn int
+	labels                                         []string // of the columns; a field's name makes it the field
+	matches                                        matches
+	inDeck                                         bool // only notes with a card in the row's deck are the same
+	body                                           string
 }
 
-var separators = map[string]rune{
+// matches is what becomes of a note whose first field, or guid, is there.
+type matches int
+
+const (
+	updateCurrent matches = iota
+	keepBoth
+	keepCurrent
+)
+
+var separators = map[string]byte{
 	"tab": '\t', "comma": ',', "semicolon": ';', "space": ' ', "pipe": '|', "colon": ':',
 }
 
+const separatorChars = "\t,; |:"
+
 // parseText reads the lines at the top of a text.
-func parseText(text string) textFile {
-	f := textFile{tagColumn: -1, body: strings.TrimPrefix(text, "\ufeff")}
-	for {
-		line, rest, more := strings.Cut(f.body, "\n")
+func parseText(text string) (textFile, error) {
+	f := textFile{
+		body:       strings.TrimPrefix(text, "\ufeff"),
+		guidColumn: -1, modelColumn: -1, deckColumn: -1, tagColumn: -1,
+	}
+	labels := ""
+	for f.body != "" {
+		line, rest, _ := strings.Cut(f.body, "\n")
 		line = strings.TrimRight(line, "\r")
-		switch {
-		case strings.HasPrefix(line, "#"):
+		if strings.HasPrefix(line, "#") {
 			key, value, _ := strings.Cut(line[1:], ":")
-			f.setting(strings.ToLower(strings.TrimSpace(key)), strings.TrimSpace(value))
-		case strings.HasPrefix(line, "tags:"):
-			f.tags = append(f.tags, strings.Fields(line[len("tags:"):])...)
-		default:
-			if f.separator == 0 {
-				f.separator = guessSeparator(line)
+			key = strings.ToLower(strings.TrimSpace(key))
+			if key == "columns" {
+				labels = value // the separator may not be known yet
+			} else if err := f.setting(key, value); err != nil {
+				return f, err
 			}
-			return f
+		} else if strings.HasPrefix(line, "tags:") {
+			f.tags = append(f.tags, strings.Fields(line[len("tags:"):])...)
+		} else {
+			break
 		}
 		f.body = rest
-		if !more {
-			return f
-		}
 	}
+	if f.separator == 0 {
+		f.separator = guessSeparator(f.body)
+	}
+	r := textReader{text: labels, separator: f.separator}
+	f.labels, _ = r.next()
+	return f, nil
 }
 
-func (f *textFile) setting(key, value string) {
+func (f *textFile) setting(key, value string) error {
+	raw := value
+	value = strings.TrimSpace(value)
+	word := strings.ToLower(strings.TrimRight(value, separatorChars)) // a spreadsheet fills lines up
 	switch key {
 	case "separator":
-		if r, ok := separators[strings.ToLower(value)]; ok {
-			f.separator = r
-		} else if r := []rune(value); len(r) == 1 && strings.ContainsRune("\t,; |:", r[0]) {
-			f.separator = r[0]
+		switch s, ok := separators[word]; {
+		case ok:
+			f.separator = s
+		case value != "" && strings.ContainsRune(separatorChars, rune(value[0])):
+			f.separator = value[0]
+		case value == "" && raw != "":
+			f.separator = raw[0]
 		}
 	case "html":
-		f.html = strings.EqualFold(value, "true")
+		f.html = word == "true"
 	case "tags":
 		f.tags = append(f.tags, strings.Fields(value)...)
-	case "tags column":
-		if n, err := strconv.Atoi(value); err == nil && n > 0 {
-			f.tagColumn = n - 1
-		}
 	case "notetype":
 		f.model = value
 	case "deck":
 		f.deck = value
+	case "if matches":
+		at := slices.Index([]string{"update current", "keep both", "keep current"}, word)
+		if at < 0 {
+			return badRequest("The text says '#%s:%s', which is unknown", key, printable(value))
+		}
+		f.matches = matches(at)
+	case "match scope":
+		at := slices.Index([]string{"notetype", "notetype+deck"}, strings.ReplaceAll(word, " ", ""))
+		if at < 0 {
+			return badRequest("The text says '#%s:%s', which is unknown", key, printable(value))
+		}
+		f.inDeck = at == 1
+	default:
+		return f.column(key, word)
 	}
+	return nil
+}
+
+// column is a line that says what a column holds. Lines that say something else
+// are comments.
+func (f *textFile) column(key, value string) error {
+	what, ok := strings.CutSuffix(key, " column")
+	if !ok {
+		return nil
+	}
+	to := map[string]*int{"guid": &f.guidColumn, "notetype": &f.modelColumn, "deck": &f.deckColumn, "tags": &f.tagColumn}[what]
+	n, err := strconv.Atoi(value)
+	if to == nil || err != nil || n < 1 || n > maxColumns {
+		return badRequest("The text says '#%s:%s', which is unknown", printable(key), printable(value))
+	}
+	*to = n - 1
+	return nil
 }
 
 // literal makes HTML that shows a text as it is.
 var literal = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#x27;", "\n", "<br>")
 
-func guessSeparator(line string) rune {
-	for _, r := range "\t;," {
-		if strings.ContainsRune(line, r) {
-			return r
+// guessSeparator looks at the first line that is no comment.
+func guessSeparator(text string) byte {
+	r := textReader{text: text, separator: '\n'}
+	row, _ := r.next()
+	for _, c := range []byte("\t;,") {
+		if len(row) > 0 && strings.IndexByte(row[0], c) >= 0 {
+			return c
 		}
 	}
 	return '\t'
 }
 
-// importText adds a note for each line, or changes those whose first field is
-// the same.
-func (c *call) importText(ctx context.Context, data string) error {
-	f := parseText(data)
-	for key, to := range map[string]*any{"model": &f.model, "deck": &f.deck} {
-		if v, ok := c.p[key]; ok && v != nil {
-			*to = v
-		}
-	}
-	f.html = c.p.truth("allow_html", f.html)
-	return c.a.o.Collections.EditWith(ctx, c.user, collection.EditOptions{Keep: "import"}, func(t *collection.Txn) error {
-		nt, err := textModel(t, f.model)
-		if err != nil {
-			return err
-		}
-		var deck int64
-		if f.deck != nil {
-			d, err := importDeck(t, f.deck)
-			if err != nil {
-				return err
-			}
-			deck = d.ID
-		} else if deck, err = c.newDeck(t, nt); err != nil {
-			return err
-		}
-		gen := generator(nt)
-		r := csv.NewReader(strings.NewReader(f.body))
-		r.Comma, r.LazyQuotes, r.FieldsPerRecord, r.ReuseRecord = f.separator, true, -1, true
-		for {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			row, err := r.Read()
-			if errors.Is(err, io.EOF) {
-				return nil
-			} else if err != nil {
-				return &httpError{status: 400, detail: "The text cannot be read: " + err.Error()}
-			}
-			fields, tags := f.note(row, len(nt.Fields))
-			if strings.TrimSpace(fields[0]) == "" {
-				continue
-			}
-			if err := putNote(t, nt, deck, fields, tags, func() bool { return len(gen.Ords(fields, len(tags) > 0)) > 0 }); err != nil {
-				return err
-			}
-		}
-	})
+// places are the columns of a model's notes, from 0; -1 is none.
+type places struct {
+	fields []int
+	tags   int
 }
 
-// note takes the fields and tags out of a row.
-func (f *textFile) note(row []string, n int) (fields, tags []string) {
-	fields = make([]string, n)
-	tags = f.tags
-	at := 0
-	for i, text := range row {
-		switch {
-		case i == f.tagColumn, f.tagColumn < 0 && at == n:
-			tags = append(tags[:len(tags):len(tags)], strings.Fields(text)...)
-			if i != f.tagColumn {
-				at++
-			}
-		case at < n:
-			if !f.html {
-				text = literal.Replace(text)
-			}
-			fields[at] = text
-			at++
-		}
-	}
-	return fields, tags
-}
-
-// putNote adds a note, unless there are such: then those get its other fields
-// and its tags.
-func putNote(t *collection.Txn, nt *schema.Notetype, deck int64, fields, tags []string, cards func() bool) error {
-	same, err := t.Duplicates(nt.ID, fields[0], 0)
-	if err != nil {
-		return err
-	}
-	if len(same) == 0 {
-		if !cards() {
-			return nil
-		}
-		_, _, err := t.AddNote(collection.NewNote{NotetypeID: nt.ID, DeckID: deck, Fields: fields, Tags: tags})
-		return err
-	}
-	for _, id := range same {
-		n, err := t.Note(id)
-		if err != nil {
-			return err
-		}
-		merged := n.FieldList()
-		for i := range merged {
-			if i < len(fields) && fields[i] != "" {
-				merged[i] = fields[i]
+// places finds the fields of a model, in its order.
+func (f *textFile) places(fields []schema.Field) places {
+	p := places{fields: make([]int, len(fields)), tags: f.tagColumn}
+	at, columns := -1, maxColumns
+	if f.modelColumn < 0 && strings.Join(f.labels, "") != "" {
+		columns = len(f.labels)
+		for i := range fields {
+			p.fields[i] = slices.IndexFunc(f.labels, func(label string) bool { return label == fields[i].Name })
+			if f.taken(p.fields[i]) {
+				p.fields[i] = -1
 			}
 		}
-		all := append(n.TagList(), tags...)
-		if err := t.UpdateNote(id, collection.NoteChange{Fields: merged, Tags: &all}); err != nil {
-			return err
+		if p.fields[0] < 0 {
+			p.fields[0] = f.after(-1)
+		}
+		at = slices.Max(p.fields)
+	} else {
+		for i := range fields {
+			at = f.after(at)
+			p.fields[i] = at
 		}
 	}
-	return nil
+	if next := f.after(at); p.tags < 0 && f.modelColumn < 0 && next < columns {
+		p.tags = next
+	}
+	return p
 }
 
-// textModel is the model of a text's notes: the one it names, the one that was
-// last used, or the first.
-func textModel(t *collection.Txn, v any) (*schema.Notetype, error) {
-	if v != nil {
-		return modelFor(t, v)
+// after is the first column after another that may be a field.
+func (f *textFile) after(column int) int {
+	for column++; f.taken(column); column++ {
 	}
-	if raw, ok, err := t.Config("curModel"); err != nil {
-		return nil, err
-	} else if ok {
-		if id, ok := asInt(jsonNumber(raw)); ok {
-			nt, err := t.Notetype(id)
-			if err == nil || !errors.Is(err, collection.ErrNoObject) {
-				return nt, err
-			}
+	return column
+}
+
+// taken tells whether a column is something else than a field.
+func (f *textFile) taken(column int) bool {
+	return column >= 0 && (column == f.guidColumn || column == f.modelColumn || column == f.deckColumn || column == f.tagColumn)
+}
+
+// textNote is what a row says of a note.
+type textNote struct {
+	guid   string
+	fields []string
+	given  []bool // the row has the field, be it empty
+	tags   []string
+	tagged bool // the row has tags, be they none
+}
+
+func (f *textFile) note(row []string, p places) textNote {
+	n := textNote{
+		guid: cell(row, f.guidColumn), fields: make([]string, len(p.fields)), given: make([]bool, len(p.fields)),
+		tags: f.tags[:len(f.tags):len(f.tags)], tagged: p.tags >= 0 && p.tags < len(row),
+	}
+	for i, column := range p.fields {
+		n.given[i] = column >= 0 && column < len(row)
+		n.fields[i] = cell(row, column)
+		if !f.html {
+			n.fields[i] = literal.Replace(n.fields[i])
 		}
 	}
-	all, err := t.Notetypes()
-	if err != nil {
-		return nil, err
-	}
-	for _, nt := range all {
-		if len(nt.Fields) > 0 && nt.Config.Kind == schema.KindNormal {
-			return nt, nil
-		}
-	}
-	return nil, badRequest("the collection has no model")
+	n.tags = append(n.tags, strings.Fields(cell(row, p.tags))...)
+	return n
 }
 
-// jsonNumber is a stored value that is a number or digits as text.
-func jsonNumber(raw json.RawMessage) any {
-	var v any
-	d := json.NewDecoder(strings.NewReader(string(raw)))
-	d.UseNumber()
-	if d.Decode(&v) != nil {
-		return nil
+// cell is a column of a row, "" where there is none.
+func cell(row []string, column int) string {
+	if column < 0 || column >= len(row) {
+		return ""
 	}
-	return v
-}
-
-// importDeck is the deck of that name or id; a name that is not there is made.
-func importDeck(t *collection.Txn, v any) (*schema.Deck, error) {
-	d, err := deckFor(t, v)
-	if name, ok := v.(string); ok && err != nil && asHTTP(err).status == 404 {
-		return t.CreateDeck(name)
-	}
-	return d, err
+	return row[column]
 }

@@ -12,10 +12,6 @@ import (
 	"time"
 )
 
-// reasonEdit marks what was kept before a program deleted much or changed a
-// schema.
-const reasonEdit = "edit"
-
 // keepPrevious copies the committed state, once in a transaction, whatever this
 // one has written so far. The copy becomes a snapshot if the transaction is
 // committed: one that fails or changes nothing must not cost the user an older

@@ -23,11 +23,13 @@ const SnapshotDir = "snapshots"
 type Retention struct {
 	// Keep is how many are kept at most; 0 means DefaultKeep, negative means
 	// that no snapshots are made of what a user replaces. (The file that an
-	// upgrade of the schema replaces is kept in any case.)
+	// upgrade of the schema replaces is kept in any case.) Those made before a
+	// program imports, deletes much or changes a schema count apart: two at most.
 	Keep int
 	// MaxAge removes older ones; 0 means no limit.
 	MaxAge time.Duration
-	// MaxBytes removes the oldest beyond this sum; 0 means no limit.
+	// MaxBytes removes the oldest beyond this sum, those made for programs first;
+	// 0 means no limit.
 	MaxBytes int64
 }
 
@@ -51,8 +53,24 @@ type Snapshot struct {
 	Reason string
 }
 
-// reasonUpgrade marks the original of a file that was converted.
-const reasonUpgrade = "upgrade"
+// Reasons for snapshots.
+const (
+	reasonUpload = "upload"
+	// reasonUpgrade marks the original of a file that was converted.
+	reasonUpgrade = "upgrade"
+	// reasonEdit marks what was kept before a program deleted much or changed a
+	// schema.
+	reasonEdit = "edit"
+	// ReasonImport is for EditOptions.Keep, before a program adds much.
+	ReasonImport = "import"
+)
+
+// keepOfPrograms is how many snapshots are kept at most, beside the others, of
+// those that are made for programs (reasonEdit, ReasonImport). These run every
+// hour, perhaps, and must not cost the user the way back from a wrong click.
+const keepOfPrograms = 2
+
+func (sn *Snapshot) ofProgram() bool { return sn.Reason == reasonEdit || sn.Reason == ReasonImport }
 
 const (
 	snapshotTime = "2006-01-02T15-04-05.000Z"
@@ -180,19 +198,36 @@ func (s *Store) prune(u *user) {
 	}
 }
 
-// expired returns those of all, which are newest first, that may go.
-func (r Retention) expired(all []Snapshot, now time.Time) []Snapshot {
-	var sum int64
-	for i, sn := range all {
-		sum += sn.Bytes
-		if i == 0 {
-			continue
+// expired returns those of all, which are newest first, that may go: of those
+// made for programs what is left of the room that the others leave.
+func (r Retention) expired(all []Snapshot, now time.Time) (gone []Snapshot) {
+	if len(all) == 0 {
+		return nil
+	}
+	sum := all[0].Bytes
+	for _, ofProgram := range []bool{false, true} {
+		most := r.Keep
+		if ofProgram {
+			most = min(most, keepOfPrograms)
 		}
-		if i >= r.Keep || r.MaxAge > 0 && now.Sub(sn.Time) > r.MaxAge || r.MaxBytes > 0 && sum > r.MaxBytes {
-			return all[i:]
+		full := false // the older ones of the kind go, too
+		for i, sn := range all {
+			if sn.ofProgram() != ofProgram {
+				continue
+			}
+			most--
+			if i == 0 {
+				continue
+			}
+			full = full || most < 0 || r.MaxAge > 0 && now.Sub(sn.Time) > r.MaxAge || r.MaxBytes > 0 && sum+sn.Bytes > r.MaxBytes
+			if full {
+				gone = append(gone, sn)
+			} else {
+				sum += sn.Bytes
+			}
 		}
 	}
-	return nil
+	return gone
 }
 
 // Restore puts a snapshot back in place of the stored collection, which is kept
@@ -229,24 +264,26 @@ func (s *Store) Restore(ctx context.Context, name, id string) error {
 	if _, err := s.prepareUpload(ctx, tmp); err != nil {
 		return err
 	}
-	return s.withUser(ctx, name, func(u *user) error {
-		// A device that knows the replaced collection must notice even if the
-		// clock went backwards.
-		s.rollback(u)
-		var now Meta
-		if h, err := s.opened(ctx, u); err == nil {
-			if now, err = readMeta(h); err != nil {
-				return err
-			}
-		} else if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) && !sqlite.IsCorrupt(err) {
+	return s.withUser(ctx, name, func(u *user) error { return s.replaceAnew(ctx, u, tmp, "restore") })
+}
+
+// replaceAnew is replace by a file that gets a new scm and mod. A device that
+// knows either collection notices, even if the clock went backwards.
+func (s *Store) replaceAnew(ctx context.Context, u *user, tmp, reason string) error {
+	s.rollback(u)
+	var now Meta
+	if h, err := s.opened(ctx, u); err == nil {
+		if now, err = readMeta(h); err != nil {
 			return err
 		}
-		if err := s.restamp(ctx, tmp, now); err != nil {
-			return err
-		}
-		at("restamped")
-		return s.replace(ctx, u, tmp, "restore")
-	})
+	} else if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) && !sqlite.IsCorrupt(err) {
+		return err
+	}
+	if err := s.restamp(ctx, tmp, now); err != nil {
+		return err
+	}
+	at("restamped")
+	return s.replace(ctx, u, tmp, reason)
 }
 
 // restamp gives the private file at path a mod, scm and usn that are later than

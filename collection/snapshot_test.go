@@ -1,11 +1,13 @@
 package collection
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -64,6 +66,84 @@ func TestSnapshotsAreMadeListedAndPruned(t *testing.T) {
 	}
 }
 
+// TestSnapshotsOfPrograms: a program that imports every hour does not push out
+// what an upload replaced.
+func TestSnapshotsOfPrograms(t *testing.T) {
+	r, _ := stored(t, Options{Snapshots: Retention{Keep: 3}})
+	add := func(reason string) {
+		t.Helper()
+		r.clock.add(time.Hour)
+		if err := r.s.EditWith(t.Context(), testUser, EditOptions{Keep: reason}, func(tx *Txn) error {
+			return tx.SetConfig("x", r.clock.Now().Unix())
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reasons := func() (out []string) {
+		t.Helper()
+		all, err := r.s.Snapshots(testUser)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sn := range all {
+			out = append(out, sn.Reason)
+		}
+		return out
+	}
+	if err := r.upload(smallUpload(t)); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		add(ReasonImport)
+	}
+	add(reasonEdit)
+	if got, want := reasons(), []string{"edit", "import", "upload"}; !slices.Equal(got, want) {
+		t.Errorf("after imports: %q, want %q", got, want)
+	}
+	for range 4 {
+		r.clock.add(time.Hour)
+		if err := r.upload(smallUpload(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := reasons(), []string{"upload", "upload", "upload", "edit", "import"}; !slices.Equal(got, want) {
+		t.Errorf("after uploads: %q, want %q", got, want)
+	}
+}
+
+func TestExpired(t *testing.T) {
+	now := time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name string
+		r    Retention
+		all  string // newest first, an hour apart, of 10 bytes
+		want string // what goes
+	}{
+		{"none", Retention{Keep: 5}, "", ""},
+		{"apart", Retention{Keep: 2}, "iueuieu", "567"},
+		{"one", Retention{Keep: 1}, "uiue", "34"},
+		{"one, a program's first", Retention{Keep: 1}, "iuei", "34"},
+		{"age", Retention{Keep: 9, MaxAge: 3*time.Hour + time.Minute}, "iuieu", "45"},
+		{"bytes", Retention{Keep: 9, MaxBytes: 35}, "uiiuu", "23"},
+		{"bytes, a program's first", Retention{Keep: 9, MaxBytes: 35}, "iuiuu", "35"},
+		{"bytes of the first", Retention{Keep: 9, MaxBytes: 5}, "iui", "23"},
+	} {
+		reasons := map[rune]string{'u': "upload", 'i': "import", 'e': "edit"}
+		var all []Snapshot
+		for i, c := range tt.all {
+			all = append(all, Snapshot{ID: fmt.Sprint(i + 1), Time: now.Add(-time.Duration(i+1) * time.Hour), Bytes: 10, Reason: reasons[c]})
+		}
+		var got []string
+		for _, sn := range tt.r.expired(all, now) {
+			got = append(got, sn.ID)
+		}
+		slices.Sort(got)
+		if text := strings.Join(got, ""); text != tt.want {
+			t.Errorf("%s: %q go, want %q", tt.name, text, tt.want)
+		}
+	}
+}
+
 func TestSnapshotsOfOneMoment(t *testing.T) {
 	r := newRig(t, Options{})
 	for i := range 4 {
@@ -114,6 +194,42 @@ func TestRestore(t *testing.T) {
 		t.Fatalf("%q", ids)
 	}
 	wantDump(t, "kept", dumpFile(t, r.snapshot(ids[0])), uploaded)
+	if l := r.leftovers(testUser); len(l) > 0 {
+		t.Errorf("left %q", l)
+	}
+}
+
+// TestImport: a device that has synced with the stored collection does not know
+// an imported one, and be it an earlier state of the same.
+func TestImport(t *testing.T) {
+	r, before := stored(t, Options{})
+	file := read(t, r.download(testUser, DownloadOptions{}))
+	known := r.meta()
+	for i := range 2 {
+		if err := r.s.Import(t.Context(), testUser, bytes.NewReader(file)); err != nil {
+			t.Fatal(err)
+		}
+		m := r.meta()
+		if m.SCM <= known.SCM || m.Mod <= known.Mod || m.USN <= known.USN {
+			t.Errorf("imported %+v over %+v", m, known)
+		}
+		known = m
+		got := r.dump(testUser)
+		got["col"], before["col"] = nil, nil
+		wantDump(t, "imported", got, before)
+		if ids := r.snapshotIDs(); len(ids) != i+1 || !strings.HasSuffix(ids[0], "-upload") {
+			t.Errorf("%q", ids)
+		}
+	}
+	if err := r.s.Import(t.Context(), testUser, bytes.NewReader(file[:len(file)/2])); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("cut off: %v", err)
+	}
+	if m := r.meta(); m != known {
+		t.Errorf("refused, but %+v was %+v", m, known)
+	}
+	if err := r.s.Import(t.Context(), "new", bytes.NewReader(file)); err != nil {
+		t.Error(err)
+	}
 	if l := r.leftovers(testUser); len(l) > 0 {
 		t.Errorf("left %q", l)
 	}

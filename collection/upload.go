@@ -38,6 +38,36 @@ func (s *Store) Upload(ctx context.Context, name string, r io.Reader) error {
 // file is stored as it came, that is kept for a while, and a Download which can
 // take it gets it.
 func (s *Store) UploadPacked(ctx context.Context, name string, r io.Reader, packed func() *offheap.Bytes) error {
+	return s.upload(ctx, name, r, func(ctx context.Context, u *user, in incoming) error {
+		if err := s.replace(ctx, u, in.path, reasonUpload); err != nil {
+			return err
+		}
+		if in.same && packed != nil {
+			s.packed.keep(u, packed(), in.bytes)
+		}
+		return nil
+	})
+}
+
+// Import is Upload of a collection that no device has sent, an exported one say.
+// It may be an earlier state of the stored one, which devices would go on syncing
+// with and never get. So each is told to do a full sync, as after Restore.
+func (s *Store) Import(ctx context.Context, name string, r io.Reader) error {
+	return s.upload(ctx, name, r, func(ctx context.Context, u *user, in incoming) error {
+		return s.replaceAnew(ctx, u, in.path, reasonUpload)
+	})
+}
+
+// incoming is an uploaded file that is sound.
+type incoming struct {
+	path  string
+	bytes int64 // as it came
+	same  bool  // it is as it came
+}
+
+// upload receives and checks the file that r yields. place puts it in its place,
+// under the user's lock.
+func (s *Store) upload(ctx context.Context, name string, r io.Reader, place func(context.Context, *user, incoming) error) error {
 	u, err := s.user(name)
 	if err != nil {
 		return err
@@ -65,13 +95,7 @@ func (s *Store) UploadPacked(ctx context.Context, name string, r io.Reader, pack
 	at("upload checked")
 	s.o.Log.Debug("upload checked", "user", u.name, "dur", time.Since(start))
 	return s.withUser(ctx, name, func(u *user) error {
-		if err := s.replace(ctx, u, tmp, "upload"); err != nil {
-			return err
-		}
-		if same && packed != nil {
-			s.packed.keep(u, packed(), size)
-		}
-		return nil
+		return place(ctx, u, incoming{path: tmp, bytes: size, same: same})
 	})
 }
 

@@ -190,7 +190,7 @@ var table = []key{
 	{
 		name: "snapshot_keep", group: groupSnap, def: "5", unit: "snapshots per user", ex: "20",
 		field: func(c *Config) any { return &c.SnapshotKeep }, check: between(0, 10000),
-		doc: `How many earlier collections of a user are kept when an upload replaces the collection. 0: none, the old one is lost as with the originals.`,
+		doc: `How many earlier collections of a user are kept when an upload or a restore replaces the collection. Two more at most are kept from before a program imported notes, deleted many or changed models through the API. 0: none, the old one is lost as with the originals.`,
 	},
 	{
 		name: "snapshot_max_age", group: groupSnap, def: "90d", unit: "time", ex: "30d",
@@ -200,7 +200,7 @@ var table = []key{
 	{
 		name: "snapshot_max_mb", group: groupSnap, def: "2000", unit: "MiB per user", ex: "500",
 		field: func(c *Config) any { return &c.SnapshotMaxMB }, check: between(0, 1<<30),
-		doc: `Room that a user's snapshots may take; the oldest go first, the newest stays. 0: no limit.`,
+		doc: `Room that a user's snapshots may take; those of programs go first, then the oldest; the newest stays. 0: no limit.`,
 	},
 	{
 		name: "metrics_host", group: groupOps, def: "127.0.0.1", unit: "address or host name", ex: "10.0.0.5",

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,16 @@ func (h *handle) isAway() bool { return h.files > awayLimit && !holdsFiles(h.fol
 
 func (h *handle) errAway() error {
 	return fmt.Errorf("%w: %s is missing or empty, and the media database knows of %d files", ErrAway, h.folder(), h.files)
+}
+
+// CheckHere is ErrAway if the user's files are away: then nothing can be stored.
+func (s *Store) CheckHere(ctx context.Context, user string) error {
+	return s.with(ctx, user, false, func(h *handle) error {
+		if h.away || h.isAway() {
+			return h.errAway()
+		}
+		return nil
+	})
 }
 
 // noteAway tells the administrator what to do.

@@ -89,6 +89,9 @@ func TestFolderAway(t *testing.T) {
 					if _, err := s.OpenFile(ctx, user, "f01"); !errors.Is(err, media.ErrAway) {
 						t.Error("open:", err)
 					}
+					if err := s.CheckHere(ctx, user); !errors.Is(err, media.ErrAway) {
+						t.Error("check:", err)
+					}
 					if _, _, err := apply(s, makeZip(t, 0, entry{"new", "new"}, entry{"f02", ""})); !errors.Is(err, media.ErrAway) {
 						t.Error("upload:", err)
 					}
@@ -110,6 +113,9 @@ func TestFolderAway(t *testing.T) {
 				}
 				if err := c.back(folder); err != nil {
 					t.Fatal(err)
+				}
+				if err := s.CheckHere(ctx, user); err != nil {
+					t.Error(err)
 				}
 				got := download(t, s, user, names...)
 				if got["f00"] != "new content" || len(got) != 25 {

@@ -17,6 +17,12 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(HERE, "..", "..", "api", "testdata", "texts.json")
 
+TAB = "#separator:tab\n#html:true\n"
+BASIC = "#notetype:Basic\n"
+UPDATE = "#if matches:update current\n"
+IN_DECK = "#match scope:notetype + deck\n"
+EXPORTED = "#guid column:1\n#notetype column:2\n#deck column:3\n#tags column:6\n"
+
 # Each group is imported in order into one collection. What is HTML is said, for the API does not guess it; and no first field stands in
 # one text twice: the client makes two notes of these, the API one, as the original was closer to.
 GROUPS = {
@@ -40,6 +46,38 @@ GROUPS = {
     "again": [
         "#separator:tab\n#html:true\n#tags:old\na\tb\n", "#separator:tab\n#html:true\n#tags:new\na\tc\n", "#separator:tab\n#html:true\n#deck:Other\na\td\n",
         "#separator:tab\n#html:true\ne\tf\n", "#separator:tab\n#html:true\n<b>e</b>\th\n",
+    ],
+    "quotation marks": [
+        TAB + '"Foo" is\tx\nzwei\ttwo\ndrei\tthree\n', TAB + 'a"b\tc""d\n"a""c"\t"x"y"z\n', TAB + ' "a"\tb\n"""q"""\tc\n',
+        TAB + '"d"\t\r\n"e"\t"f" \r\n', TAB + '"open\tx\ny\tz',
+    ],
+    "ends of lines": [
+        TAB + "a\tb\rc\td\r", TAB + "\n\n\r\ne\tf\n\n\r\n\n g\th", TAB + '"i\r\nj"\tk\n"l\rm"\tn\r\n', TAB + "o\x00p\tq\n", TAB + "r\t",
+    ],
+    "comments": [
+        TAB + "#c\na\tb\n#d\te\nf\tg\n", TAB + 'h\t#b\n #x\ty\n"#q"\tr\n', TAB + "i\tj\n#k\rl\tm\nn\to\n#",
+    ],
+    # What the library exports of notes in plain text, changed and imported again.
+    "exported": [
+        TAB + EXPORTED + 'z%S{8Pcbvt\tBasic\tD1\ta <b>x</b>\t"""q""\ttab\nnl"\tt1 t2\nx[88uS9C5o\tCloze\tD::2\t{{c1::o}}\t\t\n'
+        '"""#g,"\tBasic (and reversed card)\tD1\t"#hash"\t1\t\nE4Bz|%)6^z\tBasic\tD1\t"#hash"\tx\t\n',
+        TAB + EXPORTED + 'z%S{8Pcbvt\tBasic\tD2\tother first\t\tt3\nx[88uS9C5o\tBasic\tD::2\tanother model\t\t\n'
+        '"""#g,"\tBasic (and reversed card)\tD1\t"#hash"\tnew\tt4\nnewGUID\tBasic\tD3\t"#hash"\tthe same first\t\n\tBasic\tD1\tno guid\ty\tt5\n',
+        TAB + "#notetype column:1\n#tags column:4\nBasic\tp\tq\tt1 t2\nCloze\t{{c1::r}}\t\t\n", TAB + "#guid column:1\n#deck column:2\n#notetype:Basic\nG\tD4\ts\tt\n",
+        TAB + "#guid column:1\n#notetype:Basic\n#tags:all\nG\ts\tu\n",
+    ],
+    "columns": [
+        TAB + BASIC + "#columns:Back\tFront\tTags\nb\ta\tt\n", TAB + BASIC + "#columns:\tBack\tFront\nx\tb\tc\n", TAB + BASIC + "#columns:Nix\tNux\nd\tt\n",
+        TAB + BASIC + "#columns:Front\tX\tBack\n#tags column:2\ne\tt\tf\n", TAB + BASIC + "#columns:Back\ng\th\n", TAB + BASIC + "#columns:Back\tfront\tMore\ni\tt\tj\n",
+        TAB + BASIC + "# GUID Column :4\nk\tl\tt\tG\n", "#separator:Comma,,\n#html:true,,\n#notetype:Basic\n#guid column:1,,\nG2,m,n\n",
+    ],
+    # The library remembers both lines for the next import.
+    "matches": [
+        TAB + BASIC + "#deck:D1\na\tb\n", TAB + BASIC + "#if matches:keep current\na\tc\nd\te\n", TAB + BASIC + "#if matches:keep both\na\tf\n",
+        TAB + BASIC + UPDATE + "d\tg\n", TAB + BASIC + UPDATE + IN_DECK + "#deck:D2\nd\th\n",
+        TAB + BASIC + UPDATE + IN_DECK + "#deck:D2\nd\ti\n", TAB + BASIC + UPDATE + "#match scope:notetype\n#deck:D2\nd\tj\n",
+        TAB + BASIC + "#guid column:1\nG\tk\tl\n", TAB + BASIC + "#guid column:1\n#if matches:keep both\nG\tm\tn\n", TAB + BASIC + "#guid column:1\n#if matches:keep current\nG\to\tp\n",
+        TAB + BASIC + UPDATE + IN_DECK + "#guid column:1\n#deck:D3\nG\tq\tr\n",
     ],
 }
 
