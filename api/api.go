@@ -89,8 +89,12 @@ type API struct {
 // that may not be lost.
 type userState struct {
 	language string
-	// handed are the cards that next_card gave out since the last reset.
-	handed map[int64]bool
+	// last is when the last call came.
+	last time.Time
+	// handed are the cards that next_card gave out since the last reset, with
+	// their mod (epoch s) then; handedOn is the day on which it did.
+	handed   map[int64]int64
+	handedOn uint32
 }
 
 // New makes an API.
@@ -175,6 +179,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	c := &call{a: a, route: rt, p: p}
+	c.arrive()
 	v, err := op.run(r.Context(), c)
 	if err != nil && op.void && isBadInput(err) {
 		// The original had answered before it tried, so callers expect 200.
@@ -232,7 +237,7 @@ func (c *call) with(f func(*userState)) {
 	defer c.a.mu.Unlock()
 	s := c.a.state[c.user]
 	if s == nil {
-		s = &userState{handed: map[int64]bool{}}
+		s = &userState{handed: map[int64]int64{}}
 		c.a.state[c.user] = s
 	}
 	f(s)

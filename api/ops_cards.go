@@ -177,14 +177,15 @@ func nextCard(ctx context.Context, c *call) (any, error) {
 				return err
 			}
 		}
-		id, ok, err := c.nextUnseen(t)
+		next, ok, err := c.nextUnseen(t)
+		id := next.ID
 		if err != nil || !ok {
 			return err
 		}
 		// Here, where nobody else gets at the collection: two calls at once would
 		// be given the same card.
 		given = id
-		c.give(id)
+		c.give(next)
 		if out, err = c.counted(cardObject(t, id, readCardOptions(c.p))); err != nil {
 			return err
 		}
