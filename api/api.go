@@ -24,6 +24,9 @@ const (
 // have no such limit.
 const MaxPreload = 10_000
 
+// maxReviews is how many reviews one answer holds at most.
+const maxReviews = 100_000
+
 // banner is what the original answered to GET /; programs look for it.
 const banner = "AnkiServer 2.0.6"
 
@@ -80,6 +83,9 @@ type Options struct {
 type API struct {
 	o     Options
 	guard *guard
+	large gate // for bodies
+
+	maxReviews int // smaller in tests
 
 	mu    sync.Mutex
 	state map[string]*userState // by user
@@ -117,7 +123,7 @@ func New(o Options) *API {
 	if o.ClientAddr == nil {
 		o.ClientAddr = peerAddr
 	}
-	return &API{o: o, guard: newGuard(o), state: map[string]*userState{}}
+	return &API{o: o, guard: newGuard(o), large: make(gate, maxLarge), maxReviews: maxReviews, state: map[string]*userState{}}
 }
 
 // peerAddr is the address of the connection, invalid for a unix socket.
@@ -171,7 +177,12 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	if !ok {
 		return nil, errNotFound
 	}
-	p, err := readParams(w, r, a.bodyLimit(rt.op))
+	body, leave, err := a.readBody(w, r, a.bodyLimit(rt.op))
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	p, err := parseParams(body)
 	if err != nil {
 		return nil, err
 	}
