@@ -24,6 +24,9 @@ const (
 // have no such limit.
 const MaxPreload = 10_000
 
+// maxReviews is how many reviews one answer holds at most.
+const maxReviews = 100_000
+
 // banner is what the original answered to GET /; programs look for it.
 const banner = "AnkiServer 2.0.6"
 
@@ -80,6 +83,9 @@ type Options struct {
 type API struct {
 	o     Options
 	guard *guard
+	large gate // for bodies
+
+	maxReviews int // smaller in tests
 
 	mu    sync.Mutex
 	state map[string]*userState // by user
@@ -89,8 +95,12 @@ type API struct {
 // that may not be lost.
 type userState struct {
 	language string
-	// handed are the cards that next_card gave out since the last reset.
-	handed map[int64]bool
+	// last is when the last call came.
+	last time.Time
+	// handed are the cards that next_card gave out since the last reset, with
+	// their mod (epoch s) then; handedOn is the day on which it did.
+	handed   map[int64]int64
+	handedOn uint32
 }
 
 // New makes an API.
@@ -113,7 +123,7 @@ func New(o Options) *API {
 	if o.ClientAddr == nil {
 		o.ClientAddr = peerAddr
 	}
-	return &API{o: o, guard: newGuard(o), state: map[string]*userState{}}
+	return &API{o: o, guard: newGuard(o), large: make(gate, maxLarge), maxReviews: maxReviews, state: map[string]*userState{}}
 }
 
 // peerAddr is the address of the connection, invalid for a unix socket.
@@ -167,7 +177,12 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	if !ok {
 		return nil, errNotFound
 	}
-	p, err := readParams(w, r, a.bodyLimit(rt.op))
+	body, leave, err := a.readBody(w, r, a.bodyLimit(rt.op))
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	p, err := parseParams(body)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +190,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	c := &call{a: a, route: rt, p: p}
+	c.arrive()
 	v, err := op.run(r.Context(), c)
 	if err != nil && op.void && isBadInput(err) {
 		// The original had answered before it tried, so callers expect 200.
@@ -232,7 +248,7 @@ func (c *call) with(f func(*userState)) {
 	defer c.a.mu.Unlock()
 	s := c.a.state[c.user]
 	if s == nil {
-		s = &userState{handed: map[int64]bool{}}
+		s = &userState{handed: map[int64]int64{}}
 		c.a.state[c.user] = s
 	}
 	f(s)

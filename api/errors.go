@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/media"
@@ -155,7 +156,11 @@ func writeError(w http.ResponseWriter, e *httpError) {
 // printable cuts a text of the caller's to a length that is fit to be repeated.
 func printable(s string) string {
 	if len(s) > 200 {
-		s = s[:200]
+		n := 200
+		for n > 0 && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		s = s[:n]
 	}
 	return s
 }

@@ -74,8 +74,7 @@ func FuzzParams(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		r := httptest.NewRequest("POST", "/", strings.NewReader(`{"k":`+s+`}`))
-		p, err := readParams(httptest.NewRecorder(), r, 1<<20)
+		p, err := parseParams([]byte(`{"k":` + s + `}`))
 		if err != nil {
 			return
 		}
@@ -89,7 +88,7 @@ func FuzzParams(f *testing.F) {
 			t.Errorf("%s: float %v", s, x)
 		}
 		p.truth("k", false)
-		if _, err := p.fields("k"); err != nil && asHTTP(err).status != 400 {
+		if _, err := p.fields("k"); err != nil && asHTTP(err).status != 400 && p["k"] != nil {
 			t.Errorf("%s: %v", s, err)
 		}
 	})

@@ -171,20 +171,20 @@ func noteObject(t *collection.Txn, id int64, shown any) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	nt, err := t.Notetype(n.MID)
-	if err != nil {
-		return nil, err
-	}
-	model, err := modelObject(nt)
-	if err != nil {
-		return nil, err
-	}
+	var model any // nil if it is gone
 	fields := object{}
-	texts := n.FieldList()
-	for i, f := range nt.Fields {
-		if i < len(texts) {
-			fields[f.Name] = texts[i]
+	if nt, err := t.Notetype(n.MID); err == nil {
+		if model, err = modelObject(nt); err != nil {
+			return nil, err
 		}
+		texts := n.FieldList()
+		for i, f := range nt.Fields {
+			if i < len(texts) {
+				fields[f.Name] = texts[i]
+			}
+		}
+	} else if !errors.Is(err, collection.ErrNoObject) {
+		return nil, err
 	}
 	tags := n.TagList()
 	if tags == nil {
@@ -208,42 +208,36 @@ func readCardOptions(p params) cardOptions {
 	}
 }
 
+// cardObject is a card with both of its sides. What it refers to may be gone; then
+// the sides are empty, and note and deck are null: one damaged card does not keep
+// a program from all others.
 func cardObject(t *collection.Txn, id int64, o cardOptions) (object, error) {
 	c, err := t.Card(id)
 	if err != nil {
 		return nil, err
 	}
-	// Sounds stand in both sides as they are written in notes, and those of the
-	// question not in the answer, as in the original.
-	r, err := t.RenderCard(id, rendering.Options{KeepAV: true})
-	if err != nil {
-		return nil, err
-	}
-	question, err := sideHTML(r.Question, r.SVG)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := sideHTML(r.Answer, r.SVG)
-	if err != nil {
-		return nil, err
-	}
 	out := object{
-		"id": c.ID, "isEmpty": nil, "css": "<style>" + r.CSS + "</style>", "question": question, "answer": answer,
+		"id": c.ID, "isEmpty": nil, "css": "", "question": "", "answer": "",
 		"did": c.DID, "due": c.Due, "factor": c.Factor, "ivl": c.Ivl, "lapses": c.Lapses,
 		"left": c.Left, "mod": c.Mod, "nid": c.NID, "odid": c.ODID, "odue": c.ODue, "ord": c.Ord,
 		"queue": c.Queue, "reps": c.Reps, "type": c.Type, "usn": c.USN, "timerStarted": nil,
 	}
+	if err := addSides(t, id, out); err != nil && !errors.Is(err, collection.ErrNoObject) {
+		return nil, err
+	}
 	if o.note {
-		if out["note"], err = noteObject(t, c.NID, c.NID); err != nil {
+		n, err := noteObject(t, c.NID, c.NID)
+		if out["note"], err = orNull(n, err); err != nil {
 			return nil, err
 		}
 	}
 	if o.deck {
 		d, err := t.Deck(c.DID)
-		if err != nil {
-			return nil, err
+		var deck object
+		if err == nil {
+			deck, err = deckObject(d)
 		}
-		if out["deck"], err = deckObject(d); err != nil {
+		if out["deck"], err = orNull(deck, err); err != nil {
 			return nil, err
 		}
 	}
@@ -253,6 +247,31 @@ func cardObject(t *collection.Txn, id int64, o cardOptions) (object, error) {
 		}
 	}
 	return out, nil
+}
+
+// addSides renders a card. Sounds stand in both sides as they are written in
+// notes, and those of the question not in the answer, as in the original.
+func addSides(t *collection.Txn, id int64, out object) error {
+	r, err := t.RenderCard(id, rendering.Options{KeepAV: true})
+	if err != nil {
+		return err
+	}
+	if out["question"], err = sideHTML(r.Question, r.SVG); err != nil {
+		return err
+	}
+	if out["answer"], err = sideHTML(r.Answer, r.SVG); err != nil {
+		return err
+	}
+	out["css"] = "<style>" + r.CSS + "</style>"
+	return nil
+}
+
+// orNull is what an object that another refers to is in an answer.
+func orNull(o object, err error) (any, error) {
+	if errors.Is(err, collection.ErrNoObject) {
+		return nil, nil
+	}
+	return o, err
 }
 
 // sideHTML gives a rendered side the form it had in the original: formulas as the
@@ -271,20 +290,23 @@ func latestReview(t *collection.Txn, cardID int64) (any, error) {
 	return object{"id": rs[0].ID, "ease": rs[0].Ease, "timestamp": rs[0].ID / 1000}, nil
 }
 
-// deckFor finds a deck by name or id; the original tried both for either.
+// deckFor finds a deck by id or name. Digits are an id, also as text, as in the
+// original; unlike there, they are a name if no deck has that id.
 func deckFor(t *collection.Txn, v any) (*schema.Deck, error) {
-	name, isText := v.(string)
-	if isText {
-		d, err := t.DeckByName(name)
-		if err == nil || !errors.Is(err, collection.ErrNoObject) {
-			return d, err
-		}
-	}
 	if id, ok := asInt(v); ok {
 		d, err := t.Deck(id)
 		if err == nil || !errors.Is(err, collection.ErrNoObject) {
 			return d, err
 		}
+	}
+	if name, ok := v.(string); ok {
+		d, err := t.DeckByName(name)
+		if err == nil || !errors.Is(err, collection.ErrNoObject) {
+			return d, err
+		}
+	}
+	if raw, ok := v.(json.RawMessage); ok {
+		v = string(raw[:min(len(raw), 1000)])
 	}
 	return nil, &httpError{status: 404, detail: "No deck with id or name: " + printable(fmt.Sprint(v))}
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -113,27 +112,25 @@ func recentEase(ctx context.Context, c *call) (any, error) {
 		return []object{}, nil
 	}
 	return c.view(ctx, func(t *collection.Txn) (any, error) {
-		rs, err := t.LastReviews(ids...)
-		if err != nil {
-			return nil, err
-		}
-		slices.SortFunc(rs, func(a, b collection.RevlogEntry) int { return cmp.Compare(a.CID, b.CID) })
-		return each(rs, func(r collection.RevlogEntry) (object, error) {
-			return object{"id": r.CID, "ease": r.Ease, "timestamp": r.ID / 1000}, nil
+		out := []object{}
+		err := t.EachLastReview(ids, func(r collection.RevlogEntry) error {
+			if len(out) == c.a.maxReviews {
+				return badRequest("These are more than %d cards: name fewer at once", c.a.maxReviews)
+			}
+			out = append(out, object{"id": r.CID, "ease": r.Ease, "timestamp": r.ID / 1000})
+			return ctx.Err()
 		})
+		return out, err
 	})
 }
-
-// maxReviews is how many reviews one answer holds at most.
-const maxReviews = 100_000
 
 func latestRevlog(ctx context.Context, c *call) (any, error) {
 	limit, err := c.p.count("limit", 100)
 	if err != nil {
 		return nil, err
 	}
-	if limit > maxReviews {
-		return nil, badRequest("limit is at most %d", maxReviews)
+	if limit > c.a.maxReviews {
+		return nil, badRequest("limit is at most %d", c.a.maxReviews)
 	}
 	since, err := c.since()
 	if err != nil {
@@ -177,14 +174,15 @@ func nextCard(ctx context.Context, c *call) (any, error) {
 				return err
 			}
 		}
-		id, ok, err := c.nextUnseen(t)
+		next, ok, err := c.nextUnseen(t)
 		if err != nil || !ok {
 			return err
 		}
+		id := next.ID
 		// Here, where nobody else gets at the collection: two calls at once would
 		// be given the same card.
 		given = id
-		c.give(id)
+		c.give(next)
 		if out, err = c.counted(cardObject(t, id, readCardOptions(c.p))); err != nil {
 			return err
 		}

@@ -220,16 +220,9 @@ func addNote(ctx context.Context, c *call) (any, error) {
 		if err != nil {
 			return err
 		}
-		texts := make([]string, len(nt.Fields))
-		left := len(fields)
-		for i, f := range nt.Fields {
-			if text, ok := fields[f.Name]; ok {
-				texts[i] = text
-				left--
-			}
-		}
-		if left > 0 {
-			return badRequest("model %s has no such field", nt.Name)
+		texts, err := fieldTexts(nt, fields)
+		if err != nil {
+			return err
 		}
 		if len(generator(nt).Ords(texts, len(tags) > 0)) == 0 {
 			return badRequest("the note would have no cards")
@@ -241,6 +234,24 @@ func addNote(ctx context.Context, c *call) (any, error) {
 		_, _, err = t.AddNote(collection.NewNote{NotetypeID: nt.ID, DeckID: deck, Fields: texts, Tags: tags})
 		return err
 	})
+}
+
+// fieldTexts are the texts of all fields of a note, in order; those that are not
+// named are empty. A name that the model does not have is an error: its text
+// would be lost.
+func fieldTexts(nt *schema.Notetype, fields map[string]string) ([]string, error) {
+	texts := make([]string, len(nt.Fields))
+	left := len(fields)
+	for i, f := range nt.Fields {
+		if text, ok := fields[f.Name]; ok {
+			texts[i] = text
+			left--
+		}
+	}
+	if left > 0 {
+		return nil, badRequest("model %s has no such field", printable(nt.Name))
+	}
+	return texts, nil
 }
 
 func (c *call) newTags() ([]string, error) {
@@ -353,9 +364,9 @@ func noteUpdate(ctx context.Context, c *call) (any, error) {
 		if err != nil {
 			return err
 		}
-		texts := make([]string, len(nt.Fields))
-		for i, f := range nt.Fields {
-			texts[i] = fields[f.Name]
+		texts, err := fieldTexts(nt, fields)
+		if err != nil {
+			return err
 		}
 		return t.UpdateNote(id, collection.NoteChange{Fields: texts, Tags: &tags, KeepMod: !c.p.truth("update_mod", true)})
 	})

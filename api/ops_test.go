@@ -207,8 +207,11 @@ func TestCardIsGivenInside(t *testing.T) {
 				}
 				return 0
 			}
-			now := c.h.o.Now
-			c.h.o.Now = func() time.Time { // asked inside, for timerStarted
+			now, asked := c.h.o.Now, 0
+			c.h.o.Now = func() time.Time { // asked when the call comes, then inside, for timerStarted
+				if asked++; asked == 1 {
+					return now()
+				}
 				if got := given(); got != 1 {
 					t.Errorf("inside, %d cards are given out, want 1", got)
 				}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,42 +10,107 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 )
 
 // params are the keys of a call's body. Values are as Python would have taken
-// them: any value is true or false, and numbers may be text.
+// them: any value is true or false, and numbers may be text. Lists and objects
+// are [json.RawMessage], parts of the body, until a call asks for them: decoded
+// they take up to forty times as much.
 type params map[string]any
 
-// readParams reads the body of a call, which must be a JSON object. An empty
-// list passes for an empty object, because that is what PHP makes of one.
-func readParams(w http.ResponseWriter, r *http.Request, limit int64) (params, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return nil, err
+// Limits of a body, besides its length.
+const (
+	maxKeys     = 10_000  // keys of an object
+	maxElements = 1 << 20 // ids or texts of a list
+)
+
+// Bodies that are larger than largeBody (bytes) are in memory maxLarge at a time;
+// the others wait as long as largePatience.
+const (
+	largeBody     = 1 << 20
+	maxLarge      = 2
+	largePatience = 20 * time.Second
+)
+
+// gate lets in as many at a time as it has places.
+type gate chan struct{}
+
+// enter waits for a place, and returns what gives it back.
+func (g gate) enter(ctx context.Context) (leave func(), err error) {
+	wait, cancel := context.WithTimeout(ctx, largePatience)
+	defer cancel()
+	select {
+	case g <- struct{}{}:
+		return func() { <-g }, nil
+	case <-wait.Done():
+		return nil, &httpError{
+			status: http.StatusServiceUnavailable, detail: "Too many large calls at once; try again.", cause: wait.Err(),
 		}
-		return nil, &httpError{status: http.StatusBadRequest, cause: err}
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, &httpError{status: http.StatusBadRequest, cause: err}
+}
+
+// readBody reads the body of a call. leave, which is never nil, gives back the
+// place that a large one takes.
+func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, leave func(), err error) {
+	leave = func() {}
+	if r.ContentLength > limit {
+		return nil, leave, &http.MaxBytesError{Limit: limit}
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, &httpError{status: http.StatusBadRequest, cause: errors.New("text after the object")}
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		return v, nil
-	case []any:
-		if len(v) == 0 {
-			return params{}, nil
+	from := http.MaxBytesReader(w, r.Body, limit)
+	var b bytes.Buffer
+	if n, err := io.CopyN(&b, from, largeBody+1); n > largeBody && err == nil {
+		if leave, err = a.large.enter(r.Context()); err != nil {
+			return nil, func() {}, err
 		}
+		b.Grow(int(max(0, r.ContentLength-n) + bytes.MinRead))
+		_, err = b.ReadFrom(from)
+		if err != nil {
+			return nil, leave, bodyError(err)
+		}
+	} else if err != nil && !errors.Is(err, io.EOF) {
+		return nil, leave, bodyError(err)
 	}
-	// The original's application fell over here, and its server answered.
-	return nil, &httpError{status: http.StatusInternalServerError, bare: true, cause: errors.New("body is no object")}
+	return b.Bytes(), leave, nil
+}
+
+// bodyError is that of a body which cannot be read.
+func bodyError(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return err
+	}
+	return &httpError{status: http.StatusBadRequest, cause: err}
+}
+
+// parseParams takes a body apart, which must be a JSON object. An empty list
+// passes for an empty object, because that is what PHP makes of one.
+func parseParams(body []byte) (params, error) {
+	if !json.Valid(body) {
+		if !utf8.Valid(body) {
+			return nil, badRequest("the body is not UTF-8")
+		}
+		return nil, &httpError{status: http.StatusBadRequest, cause: errors.New("the body is no JSON")}
+	}
+	if !isText(body) {
+		return nil, badRequest("the body is not UTF-8")
+	}
+	body = bytes.Trim(body, jsonSpace)
+	if body[0] == '[' && len(bytes.Trim(body[1:len(body)-1], jsonSpace)) == 0 {
+		return params{}, nil
+	}
+	if body[0] != '{' {
+		// The original's application fell over here, and its server answered.
+		return nil, &httpError{status: http.StatusInternalServerError, bare: true, cause: errors.New("body is no object")}
+	}
+	p := params{}
+	return p, parts(body, func(key, v []byte) error {
+		if p[unquote(key)] = value(v); len(p) > maxKeys {
+			return badRequest("the body has more than %d keys", maxKeys)
+		}
+		return nil
+	})
 }
 
 // str is a text.
@@ -98,72 +164,89 @@ func (p params) truth(key string, def bool) bool {
 		return err != nil || f != 0
 	case string:
 		return v != ""
-	case []any:
-		return len(v) > 0
-	case map[string]any:
-		return len(v) > 0
+	case json.RawMessage:
+		return len(bytes.Trim(v[1:len(v)-1], jsonSpace)) > 0
 	}
 	return true
 }
 
-// texts is a list of texts. ok is false if the key is missing.
-func (p params) texts(key string) (list []string, ok bool, err error) {
+// list calls f for each element of a list. ok is false if the key is missing.
+func (p params) list(key string, f func(v any) error) (ok bool, err error) {
 	v, ok := p[key]
 	if !ok {
-		return nil, false, nil
+		return false, nil
 	}
-	l, isList := v.([]any)
-	if !isList {
-		return nil, true, badRequest("%s must be a list", key)
+	raw, isRaw := v.(json.RawMessage)
+	if !isRaw || raw[0] != '[' {
+		return true, badRequest("%s must be a list", key)
 	}
-	for _, e := range l {
-		s, isText := e.(string)
+	n := 0
+	return true, parts(raw, func(_, v []byte) error {
+		if n++; n > maxElements {
+			return badRequest("%s holds more than %d values", key, maxElements)
+		}
+		return f(value(v))
+	})
+}
+
+// texts is a list of texts. ok is false if the key is missing.
+func (p params) texts(key string) (list []string, ok bool, err error) {
+	ok, err = p.list(key, func(v any) error {
+		s, isText := v.(string)
 		if !isText {
-			return nil, true, badRequest("%s must hold texts", key)
+			return badRequest("%s must hold texts", key)
 		}
 		list = append(list, s)
+		return nil
+	})
+	if err != nil {
+		return nil, ok, err
 	}
-	return list, true, nil
+	return list, ok, nil
 }
 
 // ids is a list of ids. ok is false if the key is missing.
 func (p params) ids(key string) (list []int64, ok bool, err error) {
-	v, ok := p[key]
-	if !ok || v == nil {
+	if p[key] == nil {
 		return nil, false, nil
 	}
-	l, isList := v.([]any)
-	if !isList {
-		return nil, true, badRequest("%s must be a list", key)
-	}
-	list = make([]int64, 0, len(l))
-	for _, e := range l {
-		id, isInt := asInt(e)
+	ok, err = p.list(key, func(v any) error {
+		id, isInt := asInt(v)
 		if !isInt {
-			return nil, true, badRequest("%s must hold ids", key)
+			return badRequest("%s must hold ids", key)
 		}
 		list = append(list, id)
+		return nil
+	})
+	if err != nil {
+		return nil, ok, err
 	}
-	return list, true, nil
+	return list, ok, nil
 }
 
-// fields are the texts of a note by the names of its fields.
+// fields are the texts of a note by the names of its fields. A key that is missing
+// is a fault of the caller, since no text is another thing than none said.
 func (p params) fields(key string) (map[string]string, error) {
-	v, ok := p[key]
-	if !ok || v == nil {
-		return map[string]string{}, nil
+	v := p[key]
+	if v == nil {
+		return nil, fault("%s are missing", key)
 	}
-	o, ok := v.(map[string]any)
-	if !ok {
+	raw, isRaw := v.(json.RawMessage)
+	if !isRaw || raw[0] != '{' {
 		return nil, badRequest("%s must be an object", key)
 	}
-	out := make(map[string]string, len(o))
-	for name, v := range o {
-		s, ok := v.(string)
-		if !ok {
-			return nil, badRequest("%s must hold texts", key)
+	out := map[string]string{}
+	if err := parts(raw, func(name, v []byte) error {
+		s, isText := value(v).(string)
+		if !isText {
+			return badRequest("%s must hold texts", key)
 		}
-		out[name] = s
+		if out[unquote(name)] = s; len(out) > maxKeys {
+			return badRequest("%s are more than %d", key, maxKeys)
+		}
+		return nil
+	}); err != nil {
+		return nil, err
 	}
 	return out, nil
 }

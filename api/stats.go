@@ -33,7 +33,7 @@ const (
 // stats are the numbers behind the reports on a deck.
 type stats struct {
 	scope string
-	now   time.Time
+	now   time.Time // in the zone of the client that synced last
 
 	today struct {
 		cards, failed           int
@@ -57,7 +57,11 @@ type stats struct {
 
 // collect reads the numbers of a deck and those below it in two passes.
 func collect(ctx context.Context, t *collection.Txn, deck *schema.Deck, now time.Time) (*stats, error) {
-	s := &stats{scope: schema.HumanDeckName(deck.Name), now: now, intervals: map[int64]int{}, notes: map[int64]bool{}}
+	zone, err := t.Zone()
+	if err != nil {
+		return nil, err
+	}
+	s := &stats{scope: schema.HumanDeckName(deck.Name), now: now.In(zone), intervals: map[int64]int{}, notes: map[int64]bool{}}
 	day, err := t.Timing()
 	if err != nil {
 		return nil, err
@@ -133,7 +137,7 @@ func (s *stats) addReview(r collection.RevlogEntry, day scheduling.Timing) {
 	case classYoung, classMature:
 		s.buttons[class-classYoung+1][r.Ease]++
 	}
-	if class != classLearn {
+	if class != classFiltered {
 		h := time.UnixMilli(r.ID).In(s.now.Location()).Hour()
 		s.hours[h][0]++
 		s.hours[h][1] += b2i(right)
@@ -252,7 +256,11 @@ func (c *call) cardLines(t *collection.Txn, card collection.Card) (lines [][2]st
 	add := func(name, format string, args ...any) {
 		lines = append(lines, [2]string{name, fmt.Sprintf(format, args...)})
 	}
-	date := func(secs int64) string { return time.Unix(secs, 0).In(c.now().Location()).Format("2006-01-02") }
+	zone, err := t.Zone()
+	if err != nil {
+		return nil, err
+	}
+	date := func(secs int64) string { return time.Unix(secs, 0).In(zone).Format("2006-01-02") }
 	revs, err := t.CardRevlog(card.ID)
 	if err != nil {
 		return nil, err

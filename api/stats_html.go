@@ -127,22 +127,28 @@ func (p page) interval() string {
 			[2]string{"Longest interval:", en.span(float64(longest) * 86400)})
 }
 
+// hourly shows hours with more than 30 reviews, if these are four at least, as in
+// the original; its day began at four as well.
 func (p page) hourly() string {
+	const first, few, enough = 4, 30, 4
 	right, reviews := series{name: "% Correct", color: "#00F"}, series{name: "Reviews", color: "#ccc"}
-	most := 0
-	for _, h := range p.s.hours {
-		most = max(most, h[0])
-	}
-	for _, h := range p.s.hours {
+	shown := 0
+	for i := range p.s.hours {
+		h := p.s.hours[(i+first)%24]
+		if h[0] > few {
+			shown++
+		} else {
+			h = [2]int{}
+		}
 		right.values = append(right.values, percent(h[1], h[0]))
 		reviews.values = append(reviews.values, float64(h[0]))
 	}
-	if most == 0 {
-		return "<h1>Hourly Breakdown</h1>Review success rate for each hour of the day.\nNot enough data."
+	if shown < enough {
+		return ""
 	}
-	label := func(i int) string { return fmt.Sprintf("%d:00", i) }
+	label := func(i int) string { return fmt.Sprintf("%d:00", (i+first)%24) }
 	return "<h1>Hourly Breakdown</h1>Review success rate for each hour of the day.\n" +
-		p.bars(label, right) + p.bars(label, reviews)
+		p.bars(label, right) + p.bars(label, reviews) + "Hours with less than 30 reviews are not shown."
 }
 
 func (p page) ease() string {

@@ -81,8 +81,8 @@ func TestStatsReport(t *testing.T) {
 		t.Errorf("the graph shows %d reviews, the log has %d", sum, len(logged))
 	}
 	svgs := svgAny.FindAllString(report, -1)
-	if len(svgs) != 8 {
-		t.Errorf("%d graphs, want 8", len(svgs))
+	if len(svgs) != 6 {
+		t.Errorf("%d graphs, want 6: there are too few reviews for those of the hours", len(svgs))
 	}
 	for _, svg := range svgs {
 		wellFormed(t, svg)
@@ -101,6 +101,56 @@ func wellFormed(t *testing.T, text string) {
 			t.Errorf("%v in %s", err, text)
 			return
 		}
+	}
+}
+
+// TestStatsZone: hours and dates are those of the client that synced last, ten hours
+// before Greenwich's, whatever the server's are. Hours with few reviews are not
+// shown, and answers in a deck that does not reschedule do not count.
+func TestStatsZone(t *testing.T) {
+	now := time.Date(2026, 11, 1, 15, 0, 0, 0, time.FixedZone("", -5*3600)) // 20:00 UTC, 06:00 on the second there
+	c := newClient(t, Options{Now: func() time.Time { return now }}, collection.Options{})
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"f"}}`)
+	if err := c.s.Edit(t.Context(), "alice", func(x *collection.Txn) error { return x.SetConfig("localOffset", -600) }); err != nil {
+		t.Fatal(err)
+	}
+	id := decodeTo[[]struct{ ID int64 }](t, c.ok("find_cards", "{}"))[0].ID
+	answer := func(times int) {
+		for range times {
+			c.ok("answer_card", fmt.Sprintf(`{"id":%d,"ease":1}`, id))
+			now = now.Add(time.Second)
+		}
+		now = now.Truncate(time.Hour).Add(time.Hour)
+	}
+	for range 3 {
+		answer(31) // 6:00, 7:00, 8:00
+	}
+	report := func() string { return decodeTo[string](t, c.ok("stats_report", `{"reports":["hourly","footer"]}`)) }
+	if text := report(); !strings.Contains(text, `anki-graph-hourly"></div>`) {
+		t.Errorf("three hours are enough for %.200s", text)
+	}
+	answer(30) // 9:00
+	answer(32) // 10:00
+	c.ok("create_dynamic_deck", "{}")
+	answer(31) // 11:00
+	c.ok("select_deck", `{"deck":1}`)
+	text := report()
+	for _, want := range []string{
+		"<title>6:00 Reviews: 31</title>", "<title>8:00 Reviews: 31</title>", "<title>10:00 Reviews: 32</title>",
+		"Generated on Mon Nov 02 12:00:00 2026",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report does not say %q", want)
+		}
+	}
+	for _, not := range []string{"<title>9:00", "<title>11:00", "<title>20:00"} {
+		if strings.Contains(text, not) {
+			t.Errorf("the report says %q", not)
+		}
+	}
+	card := decodeTo[string](t, c.ok(fmt.Sprintf("card/%d/stats_report", id), "{}"))
+	if !strings.Contains(card, "<b>Added</b></td><td>2026-11-02</td>") {
+		t.Errorf("the card was added on another day: %s", card)
 	}
 }
 

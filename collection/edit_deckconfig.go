@@ -3,6 +3,7 @@ package collection
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/ankisyncd/ankisyncd/schema"
 )
@@ -132,9 +133,40 @@ func patchJSON(object []byte, members map[string]json.RawMessage, fixed ...strin
 	return json.Marshal(m)
 }
 
-// PatchDeckConfig replaces top-level members of the JSON form of deck options
-// (docs/collection-format.md §4.3). "id", "mod" and "usn" are ignored. What does
-// not fit is an EditError.
+// configSections are the members of deck options that are objects.
+var configSections = []string{"new", "rev", "lapse"}
+
+// mergeSections completes sections of deck options with what they have already.
+func mergeSections(object []byte, members map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	var have map[string]json.RawMessage
+	if err := json.Unmarshal(object, &have); err != nil {
+		return nil, err
+	}
+	out := maps.Clone(members)
+	for _, k := range configSections {
+		part, ok := members[k]
+		if !ok {
+			continue
+		}
+		var m map[string]json.RawMessage
+		if err := json.Unmarshal(part, &m); err != nil {
+			return nil, err
+		}
+		if m == nil {
+			return nil, fmt.Errorf("%s is null", k)
+		}
+		whole, err := patchJSON(have[k], m)
+		if err != nil {
+			return nil, err
+		}
+		out[k] = whole
+	}
+	return out, nil
+}
+
+// PatchDeckConfig replaces members of the JSON form of deck options
+// (docs/collection-format.md §4.3), in "new", "rev" and "lapse" those that are
+// named. "id", "mod" and "usn" are ignored. What does not fit is an EditError.
 func (t *Txn) PatchDeckConfig(id int64, members map[string]json.RawMessage) error {
 	c, err := t.DeckConfig(id)
 	if err != nil {
@@ -144,10 +176,13 @@ func (t *Txn) PatchDeckConfig(id int64, members map[string]json.RawMessage) erro
 	if err != nil {
 		return err
 	}
+	if members, err = mergeSections(b, members); err != nil {
+		return &EditError{Reason: "the deck options are not usable", Err: err}
+	}
 	if b, err = patchJSON(b, members, "id", "mod", "usn"); err != nil {
 		return &EditError{Reason: "the deck options are not usable", Err: err}
 	}
-	changed, err := schema.ParseDeckConfigJSON(b)
+	changed, err := schema.ParseEditedDeckConfigJSON(b)
 	if err != nil {
 		return &EditError{Reason: "the deck options are not usable", Err: err}
 	}

@@ -102,7 +102,8 @@ func (t *Txn) searchOptions(items search.Items, order search.Order) (search.Opti
 	}, err
 }
 
-// BrowserOrder is the order in which the user's desktop client lists cards.
+// BrowserOrder is the order in which the user's desktop client lists cards: nil,
+// none, if it sorts by a column that is not known here.
 func (t *Txn) BrowserOrder() (search.Order, error) {
 	column := search.ColSortField
 	raw, ok, err := t.Config("sortType")
@@ -112,6 +113,9 @@ func (t *Txn) BrowserOrder() (search.Order, error) {
 	var name string
 	if ok && json.Unmarshal(raw, &name) == nil && name != "" {
 		column = search.Column(name)
+	}
+	if !column.SortsCards() {
+		return nil, nil //nolint:nilnil // no order is an order
 	}
 	desc, err := t.configBool("sortBackwards", false)
 	return search.ByColumn{Column: column, Desc: desc}, err

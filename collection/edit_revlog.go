@@ -33,12 +33,29 @@ func unixSecond(t time.Time) int64 {
 
 // LastReviews returns the newest entry of the review log of each card that has
 // one, by card; without ids that of all cards.
-func (t *Txn) LastReviews(cardIDs ...int64) ([]RevlogEntry, error) {
+func (t *Txn) LastReviews(cardIDs ...int64) (out []RevlogEntry, err error) {
+	err = t.EachLastReview(cardIDs, func(r RevlogEntry) error {
+		out = append(out, r)
+		return nil
+	})
+	return out, err
+}
+
+// EachLastReview calls f for what LastReviews returns. f must not use the
+// transaction.
+func (t *Txn) EachLastReview(cardIDs []int64, f func(RevlogEntry) error) error {
+	each := func(scan func(...any) error) error {
+		r, err := scanReview(scan)
+		if err != nil {
+			return err
+		}
+		return f(r)
+	}
 	const all = `SELECT ` + revlogColumns + ` FROM revlog WHERE id IN (SELECT max(id) FROM revlog GROUP BY cid) ORDER BY cid`
 	if len(cardIDs) == 0 {
-		return collect(t.h, scanReview, all)
+		return t.h.query(each, all)
 	}
-	return collect(t.h, scanReview, `SELECT `+revlogColumns+` FROM revlog WHERE id IN (
+	return t.h.query(each, `SELECT `+revlogColumns+` FROM revlog WHERE id IN (
 		SELECT max(id) FROM revlog WHERE cid IN (SELECT value FROM json_each(?)) GROUP BY cid) ORDER BY cid`, idList(cardIDs))
 }
 

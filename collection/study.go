@@ -86,20 +86,23 @@ func (t *Txn) NextCard(deckID int64) (c StudyCard, ok bool, err error) {
 	return StudyCard{}, false, nil
 }
 
-// NextCards returns the ids of the cards that come next in a deck and those below
-// it (0: the current deck), at most limit, as if none of them were answered.
-func (t *Txn) NextCards(deckID int64, limit int) ([]int64, error) {
+// NextCard is a card that comes up, and when it was last changed (epoch s).
+type NextCard struct{ ID, Mod int64 }
+
+// NextCards returns the cards that come next in a deck and those below it (0: the
+// current deck), at most limit, as if none of them were answered.
+func (t *Txn) NextCards(deckID int64, limit int) ([]NextCard, error) {
 	q, err := t.queue(deckID)
 	if err != nil {
 		return nil, err
 	}
 	q.Counts(t.now.Unix()) // lets in what is due by now
 	next := q.Next(limit)
-	ids := make([]int64, len(next))
+	cards := make([]NextCard, len(next))
 	for i, e := range next {
-		ids[i] = e.CardID
+		cards[i] = NextCard{ID: e.CardID, Mod: e.Mod}
 	}
-	return ids, nil
+	return cards, nil
 }
 
 // Buttons says what the buttons would do to a card, due or not.

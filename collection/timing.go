@@ -34,6 +34,18 @@ func timing(crt int64, c timingConfig, now time.Time) scheduling.Timing {
 	return scheduling.TimingFor(clock, now.Unix())
 }
 
+// Zone is the time zone of the client that synced last, as far as it is known: its
+// offset then; UTC until one has.
+func (t *Txn) Zone() (*time.Location, error) {
+	c, err := readTimingConfig(t.h)
+	if err != nil || c.localOffset == nil {
+		return time.UTC, err
+	}
+	const most = 23 * 60 // as scheduling.Clock
+	west := max(-most, min(int(*c.localOffset), most))
+	return time.FixedZone("", -west*60), nil
+}
+
 // jsonInt reads a JSON number as an int; false if it is none or out of range.
 func jsonInt(raw []byte) (int, bool) {
 	var f *float64

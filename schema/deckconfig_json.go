@@ -14,11 +14,21 @@ const (
 // ParseDeckConfigJSON reads one object of schema 11's `dconf`
 // (docs/collection-format.md §4.3). Ranges are not checked: see InRange.
 func ParseDeckConfigJSON(b []byte) (*DeckConfig, error) {
+	return parseDeckConfig(b, false)
+}
+
+// ParseEditedDeckConfigJSON is ParseDeckConfigJSON for what somebody asks for now:
+// a value that would silently become its default is an error.
+func ParseEditedDeckConfigJSON(b []byte) (*DeckConfig, error) {
+	return parseDeckConfig(b, true)
+}
+
+func parseDeckConfig(b []byte, strict bool) (*DeckConfig, error) {
 	o, err := parseObject(b)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{o: o, what: "deck config"}
+	r := &reader{o: o, what: "deck config", strict: strict}
 	d := &DeckConfig{
 		ID:    must(r, "id", asI64Text),
 		Mtime: must(r, "mod", asI64Text),
@@ -31,7 +41,7 @@ func ParseDeckConfigJSON(b []byte) (*DeckConfig, error) {
 	c.DisableAutoplay = !must(r, "autoplay", asBool)
 	c.ShowTimer = mustLax(r, "timer", asU8, 0) != 0
 	c.SkipQuestionWhenReplayingAnswer = !maybe(r, "replayq", asBool, false)
-	lax(r, "dyn", asBool, false)
+	r.take("dyn") // means nothing here
 
 	// Each section as a whole is right or is its defaults.
 	var others [3]object
@@ -78,7 +88,7 @@ func readNewerKeys(r *reader, c *DeckConfigInner) {
 
 // readSection reads a nested object with read, which works on a copy of c, and
 // returns the keys that it does not know. A bad section leaves the defaults of
-// the same keys and nothing else.
+// the same keys and nothing else, or is an error of a strict reader.
 func readSection(r *reader, key string, c *DeckConfigInner, read func(*reader, *DeckConfigInner)) object {
 	v := r.take(key)
 	if v == nil {
@@ -86,12 +96,16 @@ func readSection(r *reader, key string, c *DeckConfigInner, read func(*reader, *
 		return nil
 	}
 	if o, ok := asObject(v); ok {
-		in := &reader{o: o, what: key}
+		in := &reader{o: o, what: key, strict: r.strict}
 		try := *c
 		if read(in, &try); in.err == nil {
 			*c = try
 			return in.o
 		}
+	}
+	if r.strict {
+		r.fail(key, "cannot be read")
+		return nil
 	}
 	def := sectionDefaults(key)
 	read(&reader{o: def}, c)

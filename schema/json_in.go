@@ -56,9 +56,10 @@ func checkJSON(b []byte) error {
 
 // reader takes typed values out of an object. The first fault sticks in err.
 type reader struct {
-	o    object
-	what string
-	err  error
+	o      object
+	what   string
+	strict bool // a bad value is a fault also where it would mean the default
+	err    error
 }
 
 // take removes a key and returns its text, nil if it is missing.
@@ -110,6 +111,9 @@ func lax[T any](r *reader, key string, parse func(json.RawMessage) (T, bool), de
 	if v := r.take(key); v != nil {
 		if x, ok := parse(v); ok {
 			return x
+		}
+		if r.strict {
+			r.fail(key, "has a bad value")
 		}
 	}
 	return def

@@ -34,6 +34,17 @@ const (
 	ColRetrievability Column = "retrievability"
 )
 
+// SortsCards tells whether cards can be sorted by a column: an add-on's, or one of
+// a newer client, is not known here.
+func (c Column) SortsCards() bool {
+	switch c {
+	case ColSortField, ColNoteCreated, ColNoteMod, ColNotetype, ColTags, ColCardMod, ColTemplate, ColDeck, ColDue,
+		ColInterval, ColEase, ColReps, ColLapses, ColPosition, ColStability, ColDifficulty, ColRetrievability:
+		return true
+	}
+	return false
+}
+
 // ByColumn sorts as the client's browser does by a column. Ties are broken by
 // id, so that the order is the same every time.
 type ByColumn struct {
