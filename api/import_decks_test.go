@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -164,12 +165,35 @@ func TestImportNotetypesAsTheClient(t *testing.T) {
 	const name = "notetypes"
 	readGolden(t, "testdata/imports/"+name+".json.gz", &want)
 	c, _, _ := importRig(t, name)
-	var notes, notetypes []string
 	before := meta(t, clientOf(t, time.Now, unzipped(t, "testdata/imports/"+name+".anki2.gz")).s)
 	if after := meta(t, c.s); after.SCM != before.SCM || want.Rescoped {
 		t.Errorf("the schema's time went from %d to %d", before.SCM, after.SCM)
 	}
-	if err := c.s.View(t.Context(), "alice", func(x *collection.Txn) error {
+	notes, notetypes := recordedParts(t, c.s)
+	// The client tells notetypes by their ids only, so that every collection's
+	// "Basic" comes once more; here one that is alike will do.
+	alike := func(n []any) bool { return n[0] == "Alike+" }
+	if !slices.ContainsFunc(want.Notetypes, alike) {
+		t.Error("no notetype that is alike")
+	}
+	want.Notetypes = slices.DeleteFunc(want.Notetypes, alike)
+	for _, n := range want.Notes {
+		if n[1] == "Alike+" {
+			n[1] = "Alike"
+		}
+	}
+	for what, pair := range map[string][2][]string{"notes": {rows(want.Notes), notes}, "notetypes": {rows(want.Notetypes), notetypes}} {
+		slices.Sort(pair[0])
+		if diff := cmp.Diff(pair[0], pair[1]); diff != "" || len(pair[1]) < 15 {
+			t.Errorf("%d %s (-want +got):\n%s", len(pair[1]), what, diff)
+		}
+	}
+}
+
+// recordedParts are the notes and notetypes that e2e/golden/imports.py records.
+func recordedParts(t *testing.T, s *collection.Store) (notes, notetypes []string) {
+	t.Helper()
+	if err := s.View(t.Context(), "alice", func(x *collection.Txn) error {
 		ids, err := x.FindNotes(t.Context(), "", collection.FindOptions{})
 		if err != nil {
 			return err
@@ -208,26 +232,51 @@ func TestImportNotetypesAsTheClient(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// The client tells notetypes by their ids only, so that every collection's
-	// "Basic" comes once more; here one that is alike will do.
-	alike := func(n []any) bool { return n[0] == "Alike+" }
-	if !slices.ContainsFunc(want.Notetypes, alike) {
-		t.Error("no notetype that is alike")
-	}
-	want.Notetypes = slices.DeleteFunc(want.Notetypes, alike)
-	for _, n := range want.Notes {
-		if n[1] == "Alike+" {
-			n[1] = "Alike"
+	slices.Sort(notes)
+	slices.Sort(notetypes)
+	return notes, notetypes
+}
+
+// TestImportBrokenTemplatesAsTheClient imports a package with templates that
+// clients refuse to save: they import them, and the notes have the cards that they
+// had. A notetype that is here is broken in the same way if the package's is newer.
+func TestImportBrokenTemplatesAsTheClient(t *testing.T) {
+	var want struct{ Notes, Notetypes, Reqs [][]any }
+	readGolden(t, "testdata/imports/broken.json.gz", &want)
+	c, _, body := importRig(t, "broken")
+	var reqs [][]any
+	if err := c.s.View(t.Context(), "alice", func(x *collection.Txn) error {
+		for _, r := range want.Reqs {
+			nt, err := x.NotetypeByName(r[0].(string))
+			if err != nil {
+				return err
+			}
+			text, err := nt.JSON(false)
+			if err != nil {
+				return err
+			}
+			var object struct{ Req any }
+			if err := json.Unmarshal(text, &object); err != nil {
+				return err
+			}
+			reqs = append(reqs, []any{nt.Name, object.Req})
 		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
-	for _, list := range [][]string{notes, notetypes} {
-		slices.Sort(list)
+	if diff := cmp.Diff(want.Reqs, reqs); diff != "" || len(reqs) != 5 {
+		t.Errorf("requirements (-want +got):\n%s", diff)
 	}
-	for what, pair := range map[string][2][]string{"notes": {rows(want.Notes), notes}, "notetypes": {rows(want.Notetypes), notetypes}} {
-		slices.Sort(pair[0])
-		if diff := cmp.Diff(pair[0], pair[1]); diff != "" || len(pair[1]) < 15 {
-			t.Errorf("%d %s (-want +got):\n%s", len(pair[1]), what, diff)
+	for range 2 {
+		notes, notetypes := recordedParts(t, c.s)
+		for what, pair := range map[string][2][]string{"notes": {rows(want.Notes), notes}, "notetypes": {rows(want.Notetypes), notetypes}} {
+			slices.Sort(pair[0])
+			if diff := cmp.Diff(pair[0], pair[1]); diff != "" || len(pair[1]) < 6 {
+				t.Errorf("%d %s (-want +got):\n%s", len(pair[1]), what, diff)
+			}
 		}
+		c.ok("import_file", body) // once more changes nothing
 	}
 }
 

@@ -139,7 +139,7 @@ func (m *merger) model(id int64) (*schema.Notetype, error) {
 		if jerr != nil {
 			return nil, jerr
 		}
-		ours, err = m.to.InsertNotetype(text)
+		ours, err = m.to.ImportNotetype(text)
 	}
 	if err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func (m *merger) restyle(ours, theirs *schema.Notetype) (*schema.Notetype, error
 	if ours.ID != theirs.ID || ours.Mtime >= theirs.Mtime {
 		return ours, nil
 	}
-	change := collection.NotetypeChange{CSS: &theirs.Config.CSS}
+	change := collection.NotetypeChange{CSS: &theirs.Config.CSS, Imported: true}
 	for i := range theirs.Templates {
 		t := &theirs.Templates[i]
 		change.Templates = append(change.Templates, collection.TemplateChange{

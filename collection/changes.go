@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/schema"
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // Changes are the objects besides rows that one side has for the other: JSON of
@@ -35,7 +37,7 @@ func (s *Store) ApplyChanges(ctx context.Context, name, skey string, in Changes)
 		if out, err = se.changesSince(u.col); err != nil {
 			return fmt.Errorf("collect changes: %w", err)
 		}
-		return se.mergeChanges(u.col, in, s.o.Now())
+		return se.mergeChanges(ctx, u.col, in, s.o.Now())
 	})
 	return out, err
 }
@@ -182,7 +184,8 @@ func scanDeckConfig(scan func(...any) error) (*schema.DeckConfig, error) {
 }
 
 // loadConfig reads the whole config table as one JSON object's members. A value
-// that is no JSON is left out: it would spoil the message for every client.
+// that is no JSON, or nested too deep, is left out: it would spoil the message for
+// every client.
 func loadConfig(h *handle) (map[string]json.RawMessage, error) {
 	out := map[string]json.RawMessage{}
 	err := h.query(func(scan func(...any) error) error {
@@ -191,8 +194,8 @@ func loadConfig(h *handle) (map[string]json.RawMessage, error) {
 		if err := scan(&key, &val); err != nil {
 			return err
 		}
-		if json.Valid(val) {
-			out[key] = json.RawMessage(append([]byte(nil), val...))
+		if val, err := schema.CleanJSON(val); err == nil {
+			out[key] = json.RawMessage(bytes.Clone(val))
 		}
 		return nil
 	}, `SELECT KEY, val FROM config`)
@@ -206,25 +209,25 @@ type merger struct {
 	now time.Time
 }
 
-func (se *session) mergeChanges(h *handle, in Changes, now time.Time) error {
+func (se *session) mergeChanges(ctx context.Context, h *handle, in Changes, now time.Time) error {
 	m := merger{h, se, now}
-	if err := mergeAll(in.Notetypes, "notetype", schema.ParseNotetypeJSON, m.notetype, func(n *schema.Notetype) error {
+	if err := mergeAll(ctx, in.Notetypes, "notetype", schema.ParseNotetypeJSON, m.notetype, func(n *schema.Notetype) error {
 		return m.giveUpName(`UPDATE notetypes SET name = ? WHERE id = ? AND name != ? AND mtime_secs <= ?`, n.ID, n.Name, n.Mtime)
 	}); err != nil {
 		return err
 	}
-	if err := mergeAll(in.Decks, "deck", schema.ParseDeckJSON, m.deck, func(d *schema.Deck) error {
+	if err := mergeAll(ctx, in.Decks, "deck", schema.ParseDeckJSON, m.deck, func(d *schema.Deck) error {
 		return m.giveUpName(`UPDATE decks SET name = ? WHERE id = ? AND name != ? AND mtime_secs <= ?`, d.ID, d.Name, d.Mtime)
 	}); err != nil {
 		return err
 	}
 	// Names of options need not differ.
-	if err := mergeAll(in.DeckConfigs, "deck options", schema.ParseDeckConfigJSON, m.deckConfig, func(*schema.DeckConfig) error {
+	if err := mergeAll(ctx, in.DeckConfigs, "deck options", schema.ParseDeckConfigJSON, m.deckConfig, func(*schema.DeckConfig) error {
 		return nil
 	}); err != nil {
 		return err
 	}
-	if err := m.tags(in.Tags); err != nil {
+	if err := m.tags(ctx, in.Tags); err != nil {
 		return err
 	}
 	if in.CRT != nil {
@@ -233,17 +236,20 @@ func (se *session) mergeChanges(h *handle, in Changes, now time.Time) error {
 		}
 	}
 	if in.Config != nil {
-		return m.config(in.Config)
+		return m.config(ctx, in.Config)
 	}
 	return nil
 }
 
 // mergeAll reads all objects of one kind, lets their old names go, and merges them.
 func mergeAll[T any](
-	in []json.RawMessage, kind string, parse func([]byte) (*T, error), merge, giveUpName func(*T) error,
+	ctx context.Context, in []json.RawMessage, kind string, parse func([]byte) (*T, error), merge, giveUpName func(*T) error,
 ) error {
 	all := make([]*T, len(in))
 	for i, b := range in {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		o, err := parse(b)
 		if err != nil {
 			return &BadInputError{"applyChanges", kind, err}
@@ -254,7 +260,14 @@ func mergeAll[T any](
 		all[i] = o
 	}
 	for _, o := range all {
-		if err := merge(o); err != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := merge(o)
+		if refused := (*EditError)(nil); errors.As(err, &refused) {
+			return &BadInputError{"applyChanges", kind, err}
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -270,8 +283,11 @@ func (m merger) giveUpName(update string, id int64, name string, mtime int64) er
 	return err
 }
 
-func (m merger) tags(tags []string) error {
+func (m merger) tags(ctx context.Context, tags []string) error {
 	for _, t := range tags {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		t = schema.NormalizeTag(t)
 		if t == "" {
 			continue
@@ -287,7 +303,15 @@ func (m merger) tags(tags []string) error {
 // config replaces the whole config: the side that is newer wins on every key.
 // It comes with every sync of a device that studied, mostly as it was: what has
 // not changed is not written, to spare memory cards.
-func (m merger) config(conf map[string]json.RawMessage) error {
+func (m merger) config(ctx context.Context, sent map[string]json.RawMessage) error {
+	conf := make(map[string]json.RawMessage, len(sent))
+	for k, v := range sent {
+		clean, err := schema.CleanJSON(v)
+		if err != nil {
+			return &BadInputError{"applyChanges", "config", err}
+		}
+		conf[k] = clean
+	}
 	var gone []string
 	same := map[string]bool{}
 	err := m.h.query(func(scan func(...any) error) error {
@@ -314,6 +338,9 @@ func (m merger) config(conf map[string]json.RawMessage) error {
 	for k, v := range conf {
 		if same[k] {
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		if _, err := m.h.exec(`INSERT OR REPLACE INTO config (KEY, usn, mtime_secs, val) VALUES (?, ?, ?, ?)`,
 			k, m.se.serverUSN, m.now.Unix(), []byte(v)); err != nil {
@@ -370,9 +397,15 @@ func (m merger) deck(d *schema.Deck) error {
 	return err
 }
 
-// freeName appends "+" to name until no other object has it.
+// maxSuffixes is how often "+" is appended to a name that is taken. A device
+// makes the names of its own objects differ, so that each other device adds one
+// at most; without an end a message of a few kilobytes takes minutes.
+const maxSuffixes = 100
+
+// freeName appends "+" to name until no other object has it. More than
+// maxSuffixes are an EditError.
 func (m merger) freeName(taken, name string, id int64) (string, error) {
-	for {
+	for range maxSuffixes + 1 {
 		var one int
 		err := m.h.row(taken, []any{name, id}, &one)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -383,6 +416,25 @@ func (m merger) freeName(taken, name string, id int64) (string, error) {
 		}
 		name += "+"
 	}
+	return "", tooManyNames()
+}
+
+func tooManyNames() error { return refuse("more than %d objects have one name", maxSuffixes+1) }
+
+// partNames are the names of a notetype's fields, or of its templates, folded.
+type partNames map[string]bool
+
+// free is freeName among them, and adds the name.
+func (p partNames) free(name string) (string, error) {
+	folded := sqlite.Fold(name)
+	for n := range maxSuffixes + 1 {
+		if !p[folded] {
+			p[folded] = true
+			return name + strings.Repeat("+", n), nil
+		}
+		folded += "+"
+	}
+	return "", tooManyNames()
 }
 
 func (m merger) notetype(n *schema.Notetype) error {
@@ -423,8 +475,9 @@ func (m merger) saveNotetype(n *schema.Notetype) error {
 		n.ID, n.Name, n.Mtime, m.se.serverUSN, n.Config.Encode()); err != nil {
 		return err
 	}
+	names := partNames{}
 	for i, f := range n.Fields {
-		name, err := m.freeName(`SELECT 1 FROM fields WHERE name = ? AND ntid = ?`, f.Name, n.ID)
+		name, err := names.free(f.Name)
 		if err != nil {
 			return err
 		}
@@ -432,8 +485,9 @@ func (m merger) saveNotetype(n *schema.Notetype) error {
 			return err
 		}
 	}
+	clear(names)
 	for i, t := range n.Templates {
-		name, err := m.freeName(`SELECT 1 FROM templates WHERE name = ? AND ntid = ?`, t.Name, n.ID)
+		name, err := names.free(t.Name)
 		if err != nil {
 			return err
 		}

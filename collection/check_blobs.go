@@ -3,7 +3,6 @@ package collection
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -246,7 +245,8 @@ func eachDeckConfig(ctx context.Context, tx convTx, f func(*schema.DeckConfig) e
 	})
 }
 
-// eachConfig hands out the configuration: keys and JSON values.
+// eachConfig hands out the configuration: keys and JSON values that every client
+// can read.
 func eachConfig(ctx context.Context, tx convTx, f func(key string, val []byte) error) error {
 	return convEach(ctx, tx, `SELECT KEY, val FROM config ORDER BY KEY`, func(rows *sql.Rows) error {
 		var key string
@@ -254,8 +254,12 @@ func eachConfig(ctx context.Context, tx convTx, f func(key string, val []byte) e
 		if err := rows.Scan(&key, &val); err != nil {
 			return fmt.Errorf("%w: config: %w", ErrCorrupt, err)
 		}
-		if !json.Valid(val) || !utf8.Valid(val) || !utf8.ValidString(key) {
-			return corrupt("config %q is not JSON", key)
+		val, err := schema.CleanJSON(val)
+		if err != nil {
+			return corrupt("config %q: %w", key, err)
+		}
+		if !utf8.ValidString(key) {
+			return corrupt("config: the key %q is not UTF-8", key)
 		}
 		return f(key, val)
 	})

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"github.com/ankisyncd/ankisyncd/schema"
 )
 
 // Config returns a value of the config; false if it is not there.
@@ -23,9 +25,13 @@ func (t *Txn) Config(key string) (json.RawMessage, bool, error) {
 	return json.RawMessage(val), true, nil
 }
 
-// SetConfig sets a value of the config, which must have a JSON form.
+// SetConfig sets a value of the config, which must have a JSON form that clients
+// can read.
 func (t *Txn) SetConfig(key string, value any) error {
 	b, err := json.Marshal(value)
+	if err == nil {
+		b, err = schema.CleanJSON(b)
+	}
 	if err != nil {
 		return &EditError{Reason: "the value cannot be stored", Err: err}
 	}

@@ -216,15 +216,39 @@ func (t *Txn) PatchDeck(id int64, members map[string]json.RawMessage) error {
 				return err
 			}
 		}
-		n.Unknown = d.Kind.Normal.Unknown
+		if _, ok := members["desiredRetention"]; !ok {
+			n.DesiredRetention = d.Kind.Normal.DesiredRetention // in JSON it is whole percents
+		}
 	}
+	keepUnknownOfKind(&changed.Kind, &d.Kind)
 	to := changed.Name
 	changed.ID, changed.Name = d.ID, d.Name
-	changed.Common.Unknown, changed.Kind.Unknown = d.Common.Unknown, d.Kind.Unknown
+	changed.Common.Unknown = d.Common.Unknown
 	if err := t.saveDeck(changed); err != nil {
 		return err
 	}
 	return t.RenameDeck(id, schema.HumanDeckName(to))
+}
+
+// keepUnknownOfKind keeps what a later client has stored with a deck: its JSON form
+// has no place for it.
+func keepUnknownOfKind(changed, old *schema.DeckKind) {
+	changed.Unknown = old.Unknown
+	if c, o := changed.Normal, old.Normal; c != nil && o != nil {
+		c.Unknown = o.Unknown
+		keepUnknownOfLimit(c.ReviewLimitToday, o.ReviewLimitToday)
+		keepUnknownOfLimit(c.NewLimitToday, o.NewLimitToday)
+	}
+	if c, o := changed.Filtered, old.Filtered; c != nil && o != nil {
+		c.Unknown = o.Unknown
+		keepUnknownOfTerms(c.SearchTerms, o.SearchTerms)
+	}
+}
+
+func keepUnknownOfLimit(changed, old *schema.DayLimit) {
+	if changed != nil && old != nil {
+		changed.Unknown = old.Unknown
+	}
 }
 
 // UseDeckConfig gives a normal deck other options.

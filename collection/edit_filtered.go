@@ -69,10 +69,12 @@ func (t *Txn) SaveFilteredDeck(id int64, f FilteredDeck, allowEmpty bool) (d *sc
 	}
 	kind.Reschedule = f.Reschedule
 	kind.PreviewAgainSecs, kind.PreviewHardSecs, kind.PreviewGoodSecs = f.PreviewAgainSecs, f.PreviewHardSecs, f.PreviewGoodSecs
-	kind.SearchTerms = nil
+	var terms []schema.SearchTerm
 	for _, s := range f.Searches {
-		kind.SearchTerms = append(kind.SearchTerms, schema.SearchTerm{Search: s.Query, Limit: s.Limit, Order: int32(s.Order)})
+		terms = append(terms, schema.SearchTerm{Search: s.Query, Limit: s.Limit, Order: int32(s.Order)})
 	}
+	keepUnknownOfTerms(terms, kind.SearchTerms)
+	kind.SearchTerms = terms
 	d.Kind = schema.DeckKind{Filtered: &kind, Unknown: d.Kind.Unknown}
 	if err := t.saveDeck(d); err != nil {
 		return nil, 0, err
@@ -84,6 +86,16 @@ func (t *Txn) SaveFilteredDeck(id int64, f FilteredDeck, allowEmpty bool) (d *sc
 		return nil, 0, refuse("no cards match the search of the filtered deck")
 	}
 	return d, n, nil
+}
+
+// keepUnknownOfTerms gives the searches of a changed deck what a later client has
+// stored with them, as long as they are the same searches.
+func keepUnknownOfTerms(terms, old []schema.SearchTerm) {
+	for i := range min(len(terms), len(old)) {
+		if terms[i].Search == old[i].Search {
+			terms[i].Unknown = old[i].Unknown
+		}
+	}
 }
 
 func (f *FilteredDeck) check() error {

@@ -2,7 +2,6 @@ package collection
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -117,40 +116,42 @@ func (t *Txn) AddNotetype(copyOf int64, name string) (*schema.Notetype, error) {
 		return nil, err
 	}
 	nt.ID, nt.Name = 0, name
-	if err := t.insertNotetype(nt); err != nil {
+	if err := t.insertNotetype(nt, false); err != nil {
 		return nil, err
 	}
 	return nt, t.SetConfig("curModel", nt.ID)
 }
 
-// InsertNotetype adds a notetype given in the JSON form of schema 11
-// (docs/collection-format.md §4.1). A name that is taken gets a suffix; an id
-// that is 0 or taken is replaced.
-func (t *Txn) InsertNotetype(object json.RawMessage) (*schema.Notetype, error) {
+// ImportNotetype adds a notetype of another collection, in the JSON form of
+// schema 11 (docs/collection-format.md §4.1). A name that is taken gets a suffix;
+// an id that is 0 or taken is replaced. Templates that clients would refuse to
+// save are taken as they are, as clients do: their notes are of use nevertheless.
+func (t *Txn) ImportNotetype(object json.RawMessage) (*schema.Notetype, error) {
 	nt, err := schema.ParseNotetypeJSON(object)
 	if err != nil {
 		return nil, &EditError{Reason: "the notetype is not usable", Err: err}
 	}
-	return nt, t.insertNotetype(nt)
+	return nt, t.insertNotetype(nt, true)
 }
 
-func (t *Txn) insertNotetype(nt *schema.Notetype) error {
+func (t *Txn) insertNotetype(nt *schema.Notetype, imported bool) error {
 	if err := t.write(); err != nil {
 		return err
 	}
 	if nt.Name = norm.NFC.String(nt.Name); strings.TrimSpace(nt.Name) == "" {
 		return refuse("a notetype needs a name")
 	}
-	_, err := t.Notetype(nt.ID)
-	if err != nil && !errors.Is(err, ErrNoObject) {
+	var taken bool // also by one without fields, which Notetype does not find
+	err := t.h.row(`SELECT EXISTS (SELECT 1 FROM notetypes WHERE id = ?)`, []any{nt.ID}, &taken)
+	if err != nil {
 		return err
 	}
-	if err == nil || nt.ID <= 0 {
+	if taken || nt.ID <= 0 {
 		if nt.ID, err = t.newID(`SELECT (SELECT max(id) FROM notetypes) FROM notetypes WHERE id = ?`); err != nil {
 			return err
 		}
 	}
-	if err := prepareNotetype(nt); err != nil {
+	if err := prepareNotetype(nt, imported); err != nil {
 		return err
 	}
 	t.delta.Notetypes++
@@ -161,8 +162,9 @@ func (t *Txn) insertNotetype(nt *schema.Notetype) error {
 const maxNotetypeParts = 1000
 
 // prepareNotetype checks a notetype as clients do before they save it, and
-// brings into order what is derived from its texts.
-func prepareNotetype(nt *schema.Notetype) error {
+// brings into order what is derived from its texts. Those of an imported one are
+// not checked.
+func prepareNotetype(nt *schema.Notetype, imported bool) error {
 	switch {
 	case len(nt.Fields) == 0 || len(nt.Templates) == 0:
 		return refuse("a notetype needs a field and a card template")
@@ -203,8 +205,10 @@ func prepareNotetype(nt *schema.Notetype) error {
 		nt.Config.SortFieldIdx = 0
 	}
 	rnt := renderNotetype(nt)
-	if err := rnt.Check(); err != nil {
-		return &EditError{Reason: "the card templates are not usable", Err: err}
+	if !imported {
+		if err := rnt.Check(); err != nil {
+			return &EditError{Reason: "the card templates are not usable", Err: err}
+		}
 	}
 	nt.Config.Reqs = requirements(rnt)
 	return nil

@@ -23,6 +23,9 @@ type NotetypeChange struct {
 	Fields []FieldChange
 	// Templates are all card templates in their new order, likewise.
 	Templates []TemplateChange
+	// Imported says that the templates are those of another collection: they are
+	// taken as they are, though clients would refuse to save them.
+	Imported bool
 }
 
 // FieldChange is a field of a changed notetype.
@@ -80,7 +83,7 @@ func (t *Txn) UpdateNotetype(id int64, c NotetypeChange) error {
 		}
 		nt.Config.SortFieldIdx = uint32(*c.SortField)
 	}
-	if err := prepareNotetype(&nt); err != nil {
+	if err := prepareNotetype(&nt, c.Imported); err != nil {
 		return err
 	}
 	return t.applyNotetype(old, &nt, fieldMap, templateMap)

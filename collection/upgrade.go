@@ -184,7 +184,11 @@ func (u *upgrader) makeTables() error {
 		return err
 	}
 	for _, key := range sortedKeys(conf) {
-		if err := u.exec(`INSERT INTO config (KEY, usn, mtime_secs, val) VALUES (?, 0, 0, ?)`, key, []byte(conf[key])); err != nil {
+		val, err := schema.CleanJSON(conf[key])
+		if err != nil {
+			return corrupt("config %q: %w", key, err)
+		}
+		if err := u.exec(`INSERT INTO config (KEY, usn, mtime_secs, val) VALUES (?, 0, 0, ?)`, key, val); err != nil {
 			return err
 		}
 	}

@@ -6,9 +6,13 @@ import (
 	"strconv"
 )
 
+const leechTagOnly int32 = 1
+
+// The last values of enumerations that current clients refuse to read others of.
 const (
-	leechSuspend int32 = 0
-	leechTagOnly int32 = 1
+	lastLeechAction    = 1
+	lastQuestionAction = 1
+	lastAnswerAction   = 4
 )
 
 // ParseDeckConfigJSON reads one object of schema 11's `dconf`
@@ -79,8 +83,8 @@ func readNewerKeys(r *reader, c *DeckConfigInner) {
 	c.StopTimerOnAnswer = maybe(r, "stopTimerOnAnswer", asBool, false)
 	c.SecondsToShowQuestion = maybe(r, "secondsToShowQuestion", asF32, 0)
 	c.SecondsToShowAnswer = maybe(r, "secondsToShowAnswer", asF32, 0)
-	c.QuestionAction = maybe(r, "questionAction", asUpTo(1), 0)
-	c.AnswerAction = maybe(r, "answerAction", asUpTo(4), 0)
+	c.QuestionAction = maybe(r, "questionAction", asUpTo(lastQuestionAction), 0)
+	c.AnswerAction = maybe(r, "answerAction", asUpTo(lastAnswerAction), 0)
 	c.WaitForAudio = maybe(r, "waitForAudio", asBool, true)
 	c.HistoricalRetention = maybe(r, "sm2Retention", asF32, 0)
 	c.ParamSearch = maybe(r, "weightSearch", asString, "")
@@ -158,7 +162,7 @@ func readRev(r *reader, c *DeckConfigInner) {
 
 func readLapse(r *reader, c *DeckConfigInner) {
 	c.RelearnSteps = mustLax(r, "delays", asList(asF32), nil)
-	c.LeechAction = mustLax(r, "leechAction", asUpTo(1), leechTagOnly)
+	c.LeechAction = mustLax(r, "leechAction", asUpTo(lastLeechAction), leechTagOnly)
 	c.LeechThreshold = must(r, "leechFails", asU32)
 	c.MinimumLapseInterval = must(r, "minInt", asU32)
 	c.LapseMultiplier = must(r, "mult", asF32)
@@ -192,6 +196,15 @@ func (d *DeckConfig) JSON() ([]byte, error) {
 	writeNewerKeys(w, &c)
 	w.others(other)
 	return w.done(), nil
+}
+
+// enum writes a value of an enumeration; one that no client knows is the first,
+// as current clients read it.
+func (w *writer) enum(k string, v, last int32) {
+	if v < 0 || v > last {
+		v = 0
+	}
+	w.int(k, int64(v))
 }
 
 func asDigit(b bool) int64 {
@@ -232,11 +245,7 @@ func revJSON(c *DeckConfigInner, other object) []byte {
 func lapseJSON(c *DeckConfigInner, other object) []byte {
 	w := newWriter()
 	w.f32s("delays", c.RelearnSteps)
-	action := c.LeechAction
-	if action != leechTagOnly {
-		action = leechSuspend
-	}
-	w.int("leechAction", int64(action))
+	w.enum("leechAction", c.LeechAction, lastLeechAction)
 	w.int("leechFails", int64(c.LeechThreshold))
 	w.int("minInt", int64(c.MinimumLapseInterval))
 	w.f32("mult", c.LapseMultiplier)
@@ -268,8 +277,8 @@ func writeNewerKeys(w *writer, c *DeckConfigInner) {
 	w.bool("stopTimerOnAnswer", c.StopTimerOnAnswer)
 	w.f32("secondsToShowQuestion", c.SecondsToShowQuestion)
 	w.f32("secondsToShowAnswer", c.SecondsToShowAnswer)
-	w.int("questionAction", int64(c.QuestionAction))
-	w.int("answerAction", int64(c.AnswerAction))
+	w.enum("questionAction", c.QuestionAction, lastQuestionAction)
+	w.enum("answerAction", c.AnswerAction, lastAnswerAction)
 	w.bool("waitForAudio", c.WaitForAudio)
 	w.f32("sm2Retention", c.HistoricalRetention)
 	w.str("weightSearch", c.ParamSearch)

@@ -6,12 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
-
-// maxDepth bounds the nesting of JSON: current clients refuse more than 128
-// levels, and a value kept verbatim is sent to them inside two more.
-const maxDepth = 120
 
 // object is a JSON object whose values are kept as the text they were. Readers
 // take keys out; what is left is unknown to us.
@@ -19,7 +14,8 @@ type object map[string]json.RawMessage
 
 func parseObject(b []byte) (object, error) {
 	var o object
-	if err := checkJSON(b); err != nil {
+	b, err := cleanJSON(b)
+	if err != nil {
 		return nil, err
 	}
 	if err := json.Unmarshal(b, &o); err != nil {
@@ -29,29 +25,6 @@ func parseObject(b []byte) (object, error) {
 		return nil, invalid("json: null instead of an object")
 	}
 	return o, nil
-}
-
-func checkJSON(b []byte) error {
-	if !utf8.Valid(b) {
-		return invalid("json: not UTF-8")
-	}
-	depth, inString := 0, false
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return invalid("json: nested deeper than %d", maxDepth)
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return nil
 }
 
 // reader takes typed values out of an object. The first fault sticks in err.
@@ -207,7 +180,8 @@ func asF32(v json.RawMessage) (float32, bool) {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(string(v), 64)
-	return float32(f) + 0, err == nil // protobuf knows no negative zero
+	// JSON has no infinity to give back, and protobuf no negative zero.
+	return float32(min(max(f, -math.MaxFloat32), math.MaxFloat32)) + 0, err == nil
 }
 
 // asOptional turns null into nil.

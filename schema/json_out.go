@@ -42,7 +42,12 @@ func (w *writer) int(k string, v int64)   { w.raw(k, strconv.AppendInt(nil, v, 1
 func (w *writer) bool(k string, v bool)   { w.raw(k, strconv.AppendBool(nil, v)) }
 func (w *writer) f32(k string, v float32) { w.raw(k, appendFloat(nil, v)) }
 
+// f32s writes a list of numbers; without some of them it would mean something
+// else, so that it is empty if one cannot be written.
 func (w *writer) f32s(k string, v []float32) {
+	if slices.ContainsFunc(v, notFinite) {
+		v = nil
+	}
 	b := []byte{'['}
 	for i, f := range v {
 		if i > 0 {
@@ -52,6 +57,8 @@ func (w *writer) f32s(k string, v []float32) {
 	}
 	w.raw(k, append(b, ']'))
 }
+
+func notFinite(f float32) bool { return math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) }
 
 func (w *writer) optInt(k string, v *int64) {
 	if v == nil {
@@ -121,13 +128,14 @@ func appendString(b []byte, s string) []byte {
 }
 
 // appendFloat writes the shortest text that reads back as f, always with a
-// point or an exponent, so that a float stays one; JSON has no NaN or infinity,
-// they become null.
+// point or an exponent, so that a float stays one. JSON has no NaN or infinity:
+// current clients write null for them, which none reads where a number is due;
+// here they become 0.
 func appendFloat(b []byte, f float32) []byte {
-	abs := math.Abs(float64(f))
-	if math.IsNaN(abs) || math.IsInf(abs, 0) {
-		return append(b, "null"...)
+	if notFinite(f) {
+		f = 0
 	}
+	abs := math.Abs(float64(f))
 	format := byte('f')
 	if abs != 0 && (abs < 1e-5 || abs >= 1e16) {
 		format = 'e'

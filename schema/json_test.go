@@ -125,7 +125,7 @@ func dropAssigned(kind string, m map[string]any) {
 
 const minimalNotetype = `{"id":"5","name":"n","mod":1,"usn":-1,"type":1,"sortf":65535,"css":"","did":null,
 	"tmpls":[{"name":"t","qfmt":"q","ord":9,"did":-4,"xt":12345678901234567890.50}],
-	"flds":[{"name":"f","sticky":0,"rtl":"1","font":"A","size":7,"xf":1e400}],"big":9007199254740993,"é<&>":{"a":[1.0,1e5]}}`
+	"flds":[{"name":"f","sticky":0,"rtl":"1","font":"A","size":7,"xf":1e300}],"big":9007199254740993,"é<&>":{"a":[1.0,1e5]}}`
 
 // Unknown keys come back as the text they were.
 func TestUnknownKeysAreVerbatim(t *testing.T) {
@@ -137,7 +137,7 @@ func TestUnknownKeysAreVerbatim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"id":"5"`, `"xt":12345678901234567890.50`, `"xf":1e400`, `"big":9007199254740993`, `"é<&>":{"a":[1.0,1e5]}`, `"ord":0`, `"did":null`} {
+	for _, want := range []string{`"id":"5"`, `"xt":12345678901234567890.50`, `"xf":1e300`, `"big":9007199254740993`, `"é<&>":{"a":[1.0,1e5]}`, `"ord":0`, `"did":null`} {
 		if !bytes.Contains(out, []byte(want)) {
 			t.Errorf("%s is not in %s", want, out)
 		}
@@ -147,6 +147,28 @@ func TestUnknownKeysAreVerbatim(t *testing.T) {
 	}
 	if nt.Templates[0].Config.TargetDeckID != -4 {
 		t.Errorf("target deck %d", nt.Templates[0].Config.TargetDeckID)
+	}
+}
+
+// What clients of today refuse to read is changed wherever it stands in an object.
+func TestObjectsAreLegible(t *testing.T) {
+	in := strings.NewReplacer(`"xf":1e300`, `"xf":[1e999,"\ud83d"]`, `{"a":[1.0,1e5]}`, `{"\udc00a":[1.0,-1e400]}`).Replace(minimalNotetype)
+	nt, err := ParseNotetypeJSON([]byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, want := range map[string]string{
+		string(nt.Fields[0].Config.Other): `{"xf":[1e308,"\ufffd"]}`,
+		string(nt.Config.Other):           `{"big":9007199254740993,"é<&>":{"\ufffda":[1.0,-1e308]}}`,
+	} {
+		if what != want {
+			t.Errorf("other = %s, want %s", what, want)
+		}
+	}
+	// What was stored by another way is written so, too.
+	nt.Config.Other = []byte(`{"k":["\ud83d",1e999]}`)
+	if out, err := nt.JSON(false); err != nil || !bytes.Contains(out, []byte(`"k":["\ufffd",1e308]`)) {
+		t.Errorf("%s, %v", out, err)
 	}
 }
 
@@ -175,7 +197,7 @@ func TestFloats(t *testing.T) {
 		}
 	}
 	for _, f := range []float32{float32(nan()), float32(1 / zero())} {
-		if got := string(appendFloat(nil, f)); got != "null" {
+		if got := string(appendFloat(nil, f)); got != "0.0" {
 			t.Errorf("%v is %s", f, got)
 		}
 	}
@@ -216,6 +238,53 @@ func TestExportTruncates(t *testing.T) {
 	for _, want := range []string{`"name":"a::b"`, `"mod":0`, `"desc":""`, `"keep":1`, `"desiredRetention":0`} {
 		if !bytes.Contains(b, []byte(want)) {
 			t.Errorf("%s is not in %s", want, b)
+		}
+	}
+}
+
+// What a blob holds that no client would read is not written: our own reader is
+// as strict as they are.
+func TestDeckConfigExportIsReadable(t *testing.T) {
+	inf := float32(1 / zero())
+	c := DefaultDeckConfig()
+	c.QuestionAction, c.AnswerAction, c.LeechAction = 99, -1, 7
+	c.SecondsToShowQuestion, c.SecondsToShowAnswer = float32(nan()), inf
+	c.FSRSParams6, c.LearnSteps = []float32{1, inf, 2}, []float32{1, 2}
+	b, err := (&DeckConfig{ID: 1, Name: "n", Config: c}).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := ParseDeckConfigJSON(b)
+	if err != nil {
+		t.Fatalf("%v: %s", err, b)
+	}
+	c.QuestionAction, c.AnswerAction, c.LeechAction = 0, 0, 0
+	c.SecondsToShowQuestion, c.SecondsToShowAnswer, c.FSRSParams6 = 0, 0, nil
+	c.EasyDaysPercentages = back.Config.EasyDaysPercentages
+	if d := cmp.Diff(c, back.Config); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
+// A float that protobuf cannot hold comes back as a number.
+func TestLargeFloats(t *testing.T) {
+	b, err := (&DeckConfig{ID: 1, Name: "n", Config: DefaultDeckConfig()}).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, large := range []string{"1e39", "-1e400"} {
+		b := bytes.Replace(b, []byte(`"secondsToShowQuestion":0.0`), []byte(`"secondsToShowQuestion":`+large), 1)
+		for range 2 {
+			d, err := ParseDeckConfigJSON(b)
+			if err != nil {
+				t.Fatalf("%s: %v", b, err)
+			}
+			if f := d.Config.SecondsToShowQuestion; notFinite(f) || f == 0 {
+				t.Errorf("%s is %v", large, f)
+			}
+			if b, err = d.JSON(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

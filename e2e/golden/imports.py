@@ -312,6 +312,60 @@ def record_notetypes(out):
     print(name, col.note_count(), "notes", col.db.scalar("select scm from col") != scm)
 
 
+BROKEN = {  # fronts and backs that no client would save
+    "Missing field": [("{{Gone}}", "{{Back}}")],
+    "Unclosed": [("{{#Front}}", "{{Back}}")],
+    "No field": [("words", "{{Back}}")],
+    "Two alike": [("{{Front}}", "{{Back}}"), ("{{Front}}", "{{Front}}")],
+    "Unclosed later": [("{{Front}}", "{{/Back}}")],
+}
+
+
+def break_templates(col, name):
+    m = col.models.by_name(name)
+    for ord, (front, back) in enumerate(BROKEN[name]):
+        if ord == len(m["tmpls"]):
+            col.models.add_template(m, col.models.new_template("Second"))
+        m["tmpls"][ord].update(qfmt=front, afmt=back)
+    col.models.update_dict(m, skip_checks=True)
+
+
+def record_broken(out):
+    """A package whose templates clients call broken, one of which the collection has as it was before."""
+    from anki import import_export_pb2
+    from anki.collection import Collection, ExportAnkiPackageOptions
+    name, day = "broken", 86400
+    lab = Lab(54, False, notes=2)
+    col, now = lab.col, int(time.time())
+    copied(col, "Basic", "Unclosed later")
+    note(col, 3001, "Unclosed later", ["before", "b"], [], now - 9 * day)
+    col.db.execute("update notetypes set mtime_secs = ?", now - 9 * day)
+    path = col.path
+    col.close(downgrade=False)
+    with open(path, "rb") as f, open(os.path.join(out, name + ".anki2.gz"), "wb") as g:
+        with gzip.GzipFile(fileobj=g, mode="wb", mtime=0, filename="") as z:
+            z.write(f.read())
+    theirs = path + ".theirs.anki2"
+    shutil.copy(path, theirs)
+    col = Collection(theirs)
+    for i, model in enumerate(BROKEN):
+        if not col.models.by_name(model):
+            copied(col, "Basic", model)
+        break_templates(col, model)
+        note(col, 3101 + i, model, [f"front {i}", "back"], [], now - day)
+    package = os.path.join(out, name + ".apkg")
+    col.export_anki_package(out_path=package, limit=None, options=ExportAnkiPackageOptions(
+        with_scheduling=True, with_deck_configs=True, with_media=False, legacy=False))
+    os.chmod(package, 0o644)
+    col.close()
+    lab.col = col = Collection(path)
+    col.import_anki_package(import_export_pb2.ImportAnkiPackageRequest(
+        package_path=package, options=import_export_pb2.ImportAnkiPackageOptions(with_scheduling=True, with_deck_configs=True)))
+    reqs = [[m["name"], m["req"]] for m in sorted(col.models.all(), key=lambda m: m["name"]) if m["name"] in BROKEN]
+    save(out, name, {"now": int(time.time()), "reqs": reqs} | notetypes_result(col))
+    print(name, col.note_count(), "notes", reqs)
+
+
 def record_media(out):
     """A package with media files, of which some names mean another file in the collection. NAME.media.json has the files before."""
     import hashlib
@@ -364,6 +418,7 @@ def main():
     os.makedirs(out, exist_ok=True)
     os.environ["TZ"] = "UTC"
     record_notetypes(out)
+    record_broken(out)
     record_media(out)
     record(out, "latest", False)
     record(out, "legacy", True)
