@@ -52,7 +52,7 @@ func BenchmarkGenerate(b *testing.B) {
 func hostileTexts() map[string]string {
 	const size = 1 << 19
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
-	return map[string]string{
+	texts := map[string]string{
 		"tag openers":       fill("{{"),
 		"sections":          fill("{{#Front}}"),
 		"closers":           fill("}}"),
@@ -88,6 +88,10 @@ func hostileTexts() map[string]string {
 		"divs":              fill("<div>"),
 		"underscores":       fill(`[sound:_ "_`),
 	}
+	for name, text := range hostileDirectives(size / 25) {
+		texts["directives, "+name] = text
+	}
+	return texts
 }
 
 // TestHostileMemory: what is made of a text grows with it by a small factor,
