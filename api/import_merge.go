@@ -41,8 +41,10 @@ func (c *call) merge(ctx context.Context, from *collection.Txn, p *apkg) error {
 			return err
 		}
 		guids = append(guids, n.GUID)
-		for _, name := range rendering.MediaRefs(n.Flds) {
-			wanted[name] = true
+		for _, field := range n.FieldList() {
+			for _, name := range rendering.MediaRefs(field) {
+				wanted[name] = true
+			}
 		}
 	}
 	if m.renamed, err = c.putMedia(ctx, p, wanted); err != nil {
@@ -92,7 +94,10 @@ func (m *merger) note(id int64) error {
 	if err != nil {
 		return err
 	}
-	fields := schema.SplitFields(rendering.RenameMedia(n.Flds, m.renamed))
+	fields := n.FieldList()
+	for i, field := range fields {
+		fields[i] = rendering.RenameMedia(field, m.renamed)
+	}
 	for len(fields) < len(nt.Fields) {
 		fields = append(fields, "")
 	}
@@ -196,8 +201,15 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// putMedia stores those files of a package that are wanted. A name that means
-// another file here gets the file's hash in it, as in clients.
+// isStatic tells whether a media file is one that notes do not name: what
+// templates use, and images of formulas.
+func isStatic(name string) bool {
+	return strings.HasPrefix(name, "_") || strings.HasPrefix(name, "latex-")
+}
+
+// putMedia stores those files of a package that are wanted, and the static ones.
+// A name that means another file here gets the file's hash in it; that of a
+// static one cannot change, and the file that is here stays. So in clients.
 func (c *call) putMedia(ctx context.Context, p *apkg, wanted map[string]bool) (renamed map[string]string, err error) {
 	if c.a.o.Media == nil {
 		return nil, nil
@@ -209,8 +221,15 @@ func (c *call) putMedia(ctx context.Context, p *apkg, wanted map[string]bool) (r
 	renamed = map[string]string{}
 	for _, f := range p.zip.File {
 		name, ok := names[f.Name]
-		if !ok || !wanted[name] && !strings.HasPrefix(name, "_") {
+		if !ok || !wanted[name] && !isStatic(name) {
 			continue
+		}
+		if isStatic(name) {
+			if have, err := c.storedHash(ctx, name); err != nil {
+				return nil, err
+			} else if have != "" {
+				continue
+			}
 		}
 		to, err := c.putFile(ctx, p, f, name)
 		switch {

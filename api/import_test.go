@@ -9,8 +9,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -186,6 +189,70 @@ func TestImportPackage(t *testing.T) {
 	}
 }
 
+// allMedia are the media files of alice, by name.
+func allMedia(t testing.TB, files *media.Store) map[string]string {
+	t.Helper()
+	changes, err := files.Changes(t.Context(), "alice", 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, change := range changes {
+		f, err := files.OpenFile(t.Context(), "alice", change.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		out[change.Name] = string(text)
+	}
+	return out
+}
+
+// TestImportPackageStatic: images of formulas and files of templates (`_`) come
+// without a tag that names them; where the name is taken the file that is there
+// stays, and so does the note. What one field leaves open ends with it.
+func TestImportPackageStatic(t *testing.T) {
+	from := newClient(t, Options{}, collection.Options{})
+	front, back := `[latex]x^2[/latex] [latex]y[/latex] <img src="_a.png"> <img alt="5" 6" src="one.png"> [sound:`, `[sound:two.mp3] <img src="_b.png">`
+	from.ok("add_note", fmt.Sprintf(`{"model":"Basic","fields":{"Front":%q,"Back":%q}}`, front, back))
+	d, err := from.s.Download(t.Context(), "alice", collection.DownloadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	col, err := io.ReadAll(d)
+	if err != nil || d.Close() != nil {
+		t.Fatal(err)
+	}
+	const formula, taken = "latex-7046d961a8144b7b2c2da6066849a9f889ff2ac9.png", "latex-95cb0bfd2977c761298d9624e4b4d4c72a39974a.png"
+	files := media.Open(t.TempDir(), media.Options{})
+	t.Cleanup(func() { _ = files.Close() })
+	want := map[string]string{taken: "ours", "_a.png": "ours", formula: "theirs", "_b.png": "theirs", "_c.js": "theirs", "one.png": "theirs", "two.mp3": "theirs"}
+	names := slices.Sorted(maps.Keys(want))
+	parts := []file{{"collection.anki21b", compress(t, col)}, {"media", compress(t, mediaList(append(names, "unused.png")...))}}
+	for i := range len(names) + 1 {
+		parts = append(parts, file{strconv.Itoa(i), compress(t, []byte("theirs"))})
+	}
+	for name, text := range want {
+		if text == "ours" {
+			if _, err := files.Put(t.Context(), "alice", name, strings.NewReader(text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c := newClient(t, Options{Media: files, TempDir: t.TempDir()}, collection.Options{})
+	c.ok("import_file", importOf("apkg", pack(t, parts...)))
+	if diff := cmp.Diff(want, allMedia(t, files)); diff != "" {
+		t.Errorf("media files (-want +got):\n%s", diff)
+	}
+	type note struct{ Fields map[string]string }
+	if diff := cmp.Diff([]note{{map[string]string{"Front": front, "Back": back}}}, decodeTo[[]note](t, c.ok("find_notes", `{"preload":1}`))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestImportCollection replaces a collection, and keeps the previous one.
 func TestImportCollection(t *testing.T) {
 	_, current := source(t)
@@ -249,23 +316,7 @@ func TestImportCollectionMedia(t *testing.T) {
 			if snaps, err := c.s.Snapshots("alice"); err != nil || len(snaps) != notes-1 {
 				t.Errorf("snapshots: %v, %v", snaps, err)
 			}
-			got := map[string]string{}
-			changes, err := files.Changes(t.Context(), "alice", 0, 100)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, change := range changes {
-				f, err := files.OpenFile(t.Context(), "alice", change.Name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				text, err := io.ReadAll(f)
-				if err := errors.Join(err, f.Close()); err != nil {
-					t.Fatal(err)
-				}
-				got[change.Name] = string(text)
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(want, allMedia(t, files)); diff != "" {
 				t.Errorf("media files (-want +got):\n%s", diff)
 			}
 			if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {

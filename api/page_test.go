@@ -25,6 +25,11 @@ func TestStudyPage(t *testing.T) {
 	if !strings.Contains(page, "<iframe id=\"card\" sandbox ") || strings.Contains(page, "allow-scripts") {
 		t.Error("cards are not in a sandbox")
 	}
+	for _, part := range []string{"card card${", `/\[\[type:`} {
+		if !strings.Contains(page, part) {
+			t.Errorf("the page has no %q in it", part)
+		}
+	}
 	for _, foreign := range []string{"https://", "http://", "src=", "innerHTML"} {
 		if strings.Contains(page, foreign) {
 			t.Errorf("the page has %q in it", foreign)
@@ -43,6 +48,8 @@ func TestServeStudyPage(t *testing.T) {
 	for i, word := range []string{"eins", "zwei", "drei"} {
 		c.ok("add_note", fmt.Sprintf(`{"model":"Basic","fields":{"Front":"<b>%s</b>","Back":"%d<script>document.title='run'</script>"}}`, word, i+1))
 	}
+	c.ok("add_note", `{"model":"Basic (type in the answer)","fields":{"Front":"vier","Back":"4 &amp; <i>no</i> more"}}`)
+	c.ok("add_note", `{"model":"Cloze","fields":{"Text":"{{c1::f\u00fcnf}} and {{c2::sechs::six}}","Back Extra":""}}`)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /study.html", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "../examples/study.html") })
 	mux.Handle("/", c.h)

@@ -111,18 +111,25 @@ func (t *Txn) cleanFields(nt *notetypeInUse, fields []string) ([]string, error) 
 	if len(fields) != len(nt.Fields) {
 		return nil, refuse("the notetype %q has %d fields, not %d", nt.Name, len(nt.Fields), len(fields))
 	}
-	compose, err := t.configBool("normalize_note_text", true)
+	clean, err := t.fieldCleaner()
 	if err != nil {
 		return nil, err
 	}
 	out := make([]string, len(fields))
 	for i, f := range fields {
-		if compose {
-			f = norm.NFC.String(f)
-		}
-		out[i] = schema.CleanField(f)
+		out[i] = clean(f)
 	}
 	return out, nil
+}
+
+// fieldCleaner returns what brings a field into the form in which clients store
+// what is typed. What stood between a letter and its accent goes first.
+func (t *Txn) fieldCleaner() (func(string) string, error) {
+	compose, err := t.configBool("normalize_note_text", true)
+	if err != nil || !compose {
+		return schema.CleanField, err
+	}
+	return func(s string) string { return norm.NFC.String(schema.CleanField(s)) }, nil
 }
 
 // NoteChange says what of a note is to change; nil leaves it.
@@ -233,7 +240,11 @@ func (t *Txn) DeleteNotes(ids ...int64) (int, error) {
 // Duplicates returns the other notes of a notetype whose first field reads the
 // same; except may be 0.
 func (t *Txn) Duplicates(notetypeID int64, firstField string, except int64) ([]int64, error) {
-	first := norm.NFC.String(schema.CleanField(firstField))
+	clean, err := t.fieldCleaner()
+	if err != nil {
+		return nil, err
+	}
+	first := clean(firstField)
 	// By checksum, not by notetype, which most notes share (the "+").
 	notes, err := collect(t.h, scanNote, `SELECT `+noteColumns+` FROM notes WHERE csum = ? AND +mid = ? AND id != ? ORDER BY id`,
 		int64(schema.Checksum(first)), notetypeID, except)
@@ -251,7 +262,7 @@ func (t *Txn) Duplicates(notetypeID int64, firstField string, except int64) ([]i
 }
 
 // makeCards adds the cards that a note asks for and does not have, to chosen
-// unless its template or its siblings say otherwise; chosen 0 is the deck in
+// unless their template or their siblings say otherwise; chosen 0 is the deck in
 // which the notetype was last used (docs/collection-format.md §8).
 func (t *Txn) makeCards(nt *notetypeInUse, n *Note, chosen int64) ([]int64, error) {
 	siblings, err := t.NoteCards(n.ID)
@@ -262,10 +273,13 @@ func (t *Txn) makeCards(nt *notetypeInUse, n *Note, chosen int64) ([]int64, erro
 	for i := range siblings {
 		have[i] = int(siblings[i].Ord)
 	}
-	ords := nt.generator().Missing(n.FieldList(), n.Tags != "", have)
+	fields, tagged := n.FieldList(), n.Tags != ""
+	ords := nt.generator().Missing(fields, tagged, have)
 	if len(ords) == 0 {
 		return nil, nil
 	}
+	// A template is not asked about the card that a note has because it must have one.
+	forced := len(have) == 0 && len(ords) == 1 && nt.targetDeck(ords[0]) != 0 && len(nt.generator().Ords(fields, tagged)) == 0
 	if chosen == 0 {
 		if chosen, err = t.configInt(lastDeckKey(n.MID), 0); err != nil {
 			return nil, err
@@ -278,7 +292,7 @@ func (t *Txn) makeCards(nt *notetypeInUse, n *Note, chosen int64) ([]int64, erro
 	var out []int64
 	for _, ord := range ords {
 		c := Card{NID: n.ID, DID: chosen, Ord: int64(ord), Data: "{}"}
-		if target := nt.targetDeck(ord); target != 0 {
+		if target := nt.targetDeck(ord); target != 0 && !forced {
 			c.DID = target
 		}
 		if c.DID, c.Due, err = t.placeNew(&place, c.DID); err != nil {

@@ -54,12 +54,14 @@ func (nt *notetypeInUse) template(ord int) *schema.Template {
 	return &nt.Templates[ord]
 }
 
-// targetDeck is where the template wants its cards, 0 if it does not say.
+// targetDeck is where the template wants its cards, 0 if it does not say. Clients
+// do not ask that of a cloze notetype.
 func (nt *notetypeInUse) targetDeck(ord int) int64 {
-	if tmpl := nt.template(ord); tmpl != nil {
-		return tmpl.Config.TargetDeckID
+	tmpl := nt.template(ord)
+	if tmpl == nil || nt.Config.Kind == schema.KindCloze {
+		return 0
 	}
-	return 0
+	return tmpl.Config.TargetDeckID
 }
 
 // notetypeFor returns a notetype that is kept for the rest of the transaction.

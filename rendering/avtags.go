@@ -58,8 +58,14 @@ type avHandler interface {
 }
 
 // replaceAV replaces the sound tags and directives of text.
-func replaceAV(text string, h avHandler) string {
-	p := avParser{text: text, bracket: finder{text: text, needle: "]"}}
+func replaceAV(text string, h avHandler) string { return newAVParser(text).replace(h) }
+
+func newAVParser(text string) *avParser {
+	return &avParser{text: text, bracket: finder{text: text, needle: "]"}}
+}
+
+func (p *avParser) replace(h avHandler) string {
+	text := p.text
 	var w strings.Builder
 	pos := 0
 	for i := 0; ; {
@@ -95,7 +101,30 @@ func replaceAV(text string, h avHandler) string {
 type avParser struct {
 	text    string
 	bracket finder
-	closers map[string]*finder // by directive name
+	names   map[string]*directiveName
+	tokens  int // options that were looked at, for the tests
+}
+
+// directiveName is what is known about the directives of one name.
+type directiveName struct {
+	closer finder
+	// read has a bit for each place from which options were read, by the directive
+	// that is read now or by one that came to nothing: from there all come to the
+	// same. So each option is looked at once, however many openers stand before it.
+	read []uint64
+}
+
+// visit marks a place and reports whether it is new.
+func (n *directiveName) visit(pos int) bool {
+	if n.read == nil {
+		n.read = make([]uint64, len(n.closer.text)/64+1)
+	}
+	word, bit := &n.read[pos/64], uint64(1)<<(pos%64)
+	if *word&bit != 0 {
+		return false
+	}
+	*word |= bit
+	return true
 }
 
 // sound reads "[sound:name]" at pos; end is -1 if there is none.
@@ -123,71 +152,84 @@ func (p *avParser) directive(pos int) (*directive, int) {
 	if n < 1 {
 		return nil, -1
 	}
-	d := &directive{name: name[:n]}
-	closer := p.closer(d.name)
+	kind := p.name(name[:n])
 	bracket := p.bracket.next(pos)
-	if closer == nil || bracket < 0 || closer.next(pos) < 0 {
-		return nil, -1 // cheap answers first: options may be long
-	}
-	rest, ok = d.parseOptions(strings.TrimLeft(rest[n:], avSpace))
-	if !ok {
+	if kind == nil || bracket < 0 || kind.closer.next(pos) < 0 {
 		return nil, -1
 	}
-	start := len(p.text) - len(rest)
-	end := closer.next(start)
+	options := p.skipSpace(pos + len("[anki:") + n)
+	start := p.options(options, kind, nil)
+	if start < 0 {
+		return nil, -1
+	}
+	end := kind.closer.next(start)
 	if end < 0 {
 		return nil, -1
 	}
-	d.content = p.text[start:end]
-	return d, end + len(closer.needle)
+	d := &directive{name: name[:n], content: p.text[start:end]}
+	p.options(options, nil, d)
+	return d, end + len(kind.closer.needle)
 }
 
 // maxDirectives is how many different names of directives one text may hold:
 // the clients know one.
 const maxDirectives = 16
 
-func (p *avParser) closer(name string) *finder {
-	if f := p.closers[name]; f != nil {
-		return f
+func (p *avParser) name(name string) *directiveName {
+	if n := p.names[name]; n != nil {
+		return n
 	}
-	if len(p.closers) >= maxDirectives {
+	if len(p.names) >= maxDirectives {
 		return nil
 	}
-	if p.closers == nil {
-		p.closers = map[string]*finder{}
+	if p.names == nil {
+		p.names = map[string]*directiveName{}
 	}
-	f := &finder{text: p.text, needle: "[/anki:" + name + "]"}
-	p.closers[name] = f
-	return f
+	n := &directiveName{closer: finder{text: p.text, needle: "[/anki:" + name + "]"}}
+	p.names[name] = n
+	return n
 }
 
-// maxTag is the longest opening tag of a directive.
-const maxTag = 2048
+func (p *avParser) skipSpace(pos int) int {
+	return len(p.text) - len(strings.TrimLeft(p.text[pos:], avSpace))
+}
 
-// parseOptions reads "key=value key="a value"]" and returns what follows.
-func (d *directive) parseOptions(s string) (rest string, ok bool) {
-	limit := len(s) - min(len(s), maxTag)
-	for len(s) > limit {
-		n := strings.IndexAny(s[:min(len(s), maxTag)], "]="+avSpace)
+// options reads "key=value key="a value"]" at pos and returns where the content
+// begins, -1 if there are no such options or if kind has met a place of them before.
+// The options go into d, if there is one.
+func (p *avParser) options(pos int, kind *directiveName, d *directive) int {
+	for {
+		if kind != nil && !kind.visit(pos) {
+			return -1
+		}
+		p.tokens++
+		s := p.text[pos:]
+		n := strings.IndexAny(s, "]="+avSpace)
 		if n < 1 || s[n] != '=' {
 			break
 		}
 		key := s[:n]
 		s = s[n+1:]
-		var value string
-		if quoted, found := strings.CutPrefix(s, `"`); found && strings.Contains(quoted[:min(len(quoted), maxTag)], `"`) {
-			value, s, _ = strings.Cut(quoted, `"`)
-		} else {
-			n = strings.IndexAny(s[:min(len(s), maxTag)], `]"`+avSpace)
-			if n < 0 {
-				return "", false
-			}
-			value, s = s[:n], s[n:]
+		value, quoted := "", false
+		if s != "" && s[0] == '"' {
+			value, _, quoted = strings.Cut(s[1:], `"`)
 		}
-		d.set(key, value)
-		s = strings.TrimLeft(s, avSpace)
+		end := len(value) + len(`""`)
+		if !quoted {
+			if end = strings.IndexAny(s, `]"`+avSpace); end < 0 {
+				return -1
+			}
+			value = s[:end]
+		}
+		if d != nil {
+			d.set(key, value)
+		}
+		pos = p.skipSpace(pos + n + 1 + end)
 	}
-	return strings.CutPrefix(s, "]")
+	if !strings.HasPrefix(p.text[pos:], "]") {
+		return -1
+	}
+	return pos + 1
 }
 
 // extractAV takes the sounds and speech out of one side and leaves

@@ -1,6 +1,8 @@
 package rendering
 
 import (
+	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +52,7 @@ func BenchmarkGenerate(b *testing.B) {
 func hostileTexts() map[string]string {
 	const size = 1 << 19
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
-	return map[string]string{
+	texts := map[string]string{
 		"tag openers":       fill("{{"),
 		"sections":          fill("{{#Front}}"),
 		"closers":           fill("}}"),
@@ -85,6 +87,49 @@ func hostileTexts() map[string]string {
 		"occlusion points":  "{{c1::image-occlusion:polygon:points=" + fill("1,2 ") + "}}",
 		"divs":              fill("<div>"),
 		"underscores":       fill(`[sound:_ "_`),
+	}
+	for name, text := range hostileDirectives(size / 25) {
+		texts["directives, "+name] = text
+	}
+	return texts
+}
+
+// TestHostileMemory: what is made of a text grows with it by a small factor,
+// however many parts it has.
+func TestHostileMemory(t *testing.T) {
+	const size = 1 << 20
+	field := func(text string) *Card {
+		return &Card{Cloze: true, Formats: Formats{Front: "{{cloze:F}}", Back: "{{cloze:F}}"}, Fields: []Field{{"F", text}}}
+	}
+	for _, tt := range []struct {
+		name, text string
+		run        func(text string)
+		limit      int // bytes per byte of text
+	}{
+		{"numbers of closers", "{{c1::x}}" + strings.Repeat("}}", size/2), func(s string) { ClozeNumbers(s) }, 1},
+		{"numbers of clozes", strings.Repeat("{{c1::}}", size/8), func(s string) { ClozeNumbers(s) }, 1},
+		{"numbers of nested clozes", "{{c1::" + strings.Repeat("{{c1::}}", size/8) + "}}", func(s string) { ClozeNumbers(s) }, 2},
+		{"numbers of many numbers", "{{c" + strings.Repeat("1,", size/2) + "1::}}", func(s string) { ClozeNumbers(s) }, 8},
+		{"closers", "{{c1::x}}" + strings.Repeat("}}", size/2), func(s string) { _, _ = Render(field(s), Options{MaxBytes: 8 * size}) }, 20},
+		{"clozes", strings.Repeat("{{c1::}}", size/8), func(s string) { _, _ = Render(field(s), Options{MaxBytes: 8 * size}) }, 40},
+		{"clozes alone", strings.Repeat("{{c1::}}", size/8), func(s string) { clozeOnlyFilter(s, 1, false, &budget{left: 8 * size}) }, 40},
+		{"typed clozes", strings.Repeat("{{c1::}}", size/8), func(s string) { ClozeForTyping(s, 1) }, 40},
+		{"fields of a template", strings.Repeat("{{a}}", size/5), func(s string) { _, _ = ParseTemplate(s) }, 20},
+		{"openers in a template", strings.Repeat("{{", size/2) + "a}}", func(s string) { _, _ = ParseTemplate(s) }, 1},
+		{"filters of a template", "{{" + strings.Repeat("a:", size/2) + "a}}", func(s string) { _, _ = ParseTemplate(s) }, 1},
+	} {
+		// Other goroutines of the test binary allocate, too: the least of a few counts.
+		least := uint64(math.MaxUint64)
+		for range 3 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			tt.run(tt.text)
+			runtime.ReadMemStats(&after)
+			least = min(least, after.TotalAlloc-before.TotalAlloc)
+		}
+		if limit := uint64(tt.limit * len(tt.text)); least > limit {
+			t.Errorf("%s: %d bytes for %d of text, want at most %d", tt.name, least, len(tt.text), limit)
+		}
 	}
 }
 

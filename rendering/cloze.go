@@ -74,9 +74,13 @@ func (c *cloze) addText(text string) {
 	c.parts = append(c.parts, clozePart{text: text})
 }
 
+// clozeCost is about what one deletion takes in memory, in bytes.
+const clozeCost = 256
+
 // parseCloze splits a field into text and deletions. A deletion that is never
-// closed vanishes with all that is in it, as in the clients.
-func parseCloze(text string) []clozePart {
+// closed vanishes with all that is in it, as in the clients. It returns nothing if
+// the budget does not suffice for all of them.
+func parseCloze(text string, b *budget) []clozePart {
 	var top []clozePart
 	var open []*cloze
 	addText := func(s string) {
@@ -89,16 +93,14 @@ func parseCloze(text string) []clozePart {
 		}
 	}
 	pos := 0
-	for i := 0; i < len(text); {
+	eachClozeMark(text, func(start, end int, numbers []uint16) bool {
+		if numbers == nil && len(open) == 0 {
+			return true // text
+		}
+		addText(text[pos:start])
+		pos = end
 		switch {
-		case strings.HasPrefix(text[i:], "}}"):
-			addText(text[pos:i])
-			i += 2
-			pos = i
-			if len(open) == 0 {
-				top = append(top, clozePart{text: "}}"})
-				continue
-			}
+		case numbers == nil:
 			done := clozePart{cloze: open[len(open)-1]}
 			open = open[:len(open)-1]
 			if len(open) == 0 {
@@ -107,29 +109,48 @@ func parseCloze(text string) []clozePart {
 				outer := open[len(open)-1]
 				outer.parts = append(outer.parts, done)
 			}
-		case strings.HasPrefix(text[i:], "{{c"):
-			numbers, n := clozeOpener(text[i:])
-			if n == 0 {
-				i++
-				continue
-			}
-			addText(text[pos:i])
-			i += n
-			pos = i
-			if len(open) < maxClozeDepth {
-				open = append(open, &cloze{numbers: numbers})
-			}
-		default:
-			i++
+		case len(open) < maxClozeDepth:
+			b.spend(clozeCost)
+			open = append(open, &cloze{numbers: slices.Clone(numbers)})
 		}
+		return !b.spent()
+	})
+	if b.spent() {
+		return nil
 	}
 	addText(text[pos:])
 	return top
 }
 
-// clozeOpener reads "{{c1::" or "{{c1,2::" and returns the numbers and the
-// length, 0 if it is none. Numbers above 65535 do not count.
-func clozeOpener(s string) ([]uint16, int) {
+// eachClozeMark gives where openers of deletions and "}}" are, the latter without
+// numbers, until mark returns false. The numbers are mark's until it returns.
+func eachClozeMark(text string, mark func(start, end int, numbers []uint16) bool) {
+	var buf []uint16
+	for i := 0; i < len(text); {
+		end := i + 1
+		switch {
+		case strings.HasPrefix(text[i:], "}}"):
+			end = i + len("}}")
+			if !mark(i, end, nil) {
+				return
+			}
+		case strings.HasPrefix(text[i:], "{{c"):
+			numbers, n := clozeOpener(text[i:], buf[:0])
+			if n == 0 {
+				break
+			}
+			end, buf = i+n, numbers
+			if !mark(i, end, numbers) {
+				return
+			}
+		}
+		i = end
+	}
+}
+
+// clozeOpener reads "{{c1::" or "{{c1,2::" and returns the numbers, in buf, and
+// the length, 0 if it is none. Numbers above 65535 do not count.
+func clozeOpener(s string, buf []uint16) ([]uint16, int) {
 	const prefix = len("{{c")
 	digits := s[prefix:]
 	end := 0
@@ -139,7 +160,7 @@ func clozeOpener(s string) ([]uint16, int) {
 	if !strings.HasPrefix(digits[end:], "::") {
 		return nil, 0
 	}
-	var numbers []uint16
+	numbers := buf
 	for part := range strings.SplitSeq(digits[:end], ",") {
 		if n, err := strconv.ParseUint(part, 10, 16); err == nil {
 			numbers = append(numbers, uint16(n))
@@ -158,7 +179,7 @@ func ClozeNumbers(fields ...string) []int {
 	set := map[uint16]bool{}
 	for _, field := range fields {
 		if strings.Contains(field, "{{c") {
-			collectNumbers(parseCloze(field), set)
+			collectNumbers(field, set)
 		}
 	}
 	delete(set, 0)
@@ -170,15 +191,26 @@ func ClozeNumbers(fields ...string) []int {
 	return out
 }
 
-func collectNumbers(parts []clozePart, set map[uint16]bool) {
-	for _, p := range parts {
-		if p.cloze != nil {
-			for _, n := range p.cloze.numbers {
+// collectNumbers adds the numbers that parseCloze would find.
+func collectNumbers(text string, set map[uint16]bool) {
+	depth := 0
+	var pending []uint16 // of the outermost deletion that is open, and of those in it
+	eachClozeMark(text, func(_, _ int, numbers []uint16) bool {
+		switch {
+		case numbers != nil && depth < maxClozeDepth:
+			depth++
+			pending = append(pending, numbers...)
+		case numbers == nil && depth > 0:
+			if depth--; depth > 0 {
+				break
+			}
+			for _, n := range pending {
 				set[n] = true
 			}
-			collectNumbers(p.cloze.parts, set)
+			pending = pending[:0]
 		}
-	}
+		return true
+	})
 }
 
 // revealer writes one field for the card of one cloze number.
@@ -233,7 +265,7 @@ func clozeFilter(text string, number int, question bool, b *budget) string {
 	}
 	r := revealer{number: number, question: question}
 	w := &buffer{budget: b}
-	r.parts(w, parseCloze(text))
+	r.parts(w, parseCloze(text, b))
 	if !r.found {
 		return ""
 	}
@@ -273,14 +305,15 @@ func writePlain(w *buffer, parts []clozePart) {
 
 // clozeOnlyFilter is the cloze-only filter: the hidden texts alone.
 func clozeOnlyFilter(text string, number int, question bool, b *budget) string {
-	return strings.Join(clozeTexts(parseCloze(text), number, question, b, nil), ", ")
+	return strings.Join(clozeTexts(parseCloze(text, b), number, question, b, nil), ", ")
 }
 
 // ClozeForTyping returns the text that [[type:cloze:Field]] expects on the card
-// of that number: all hidden texts, or one if they are all the same.
+// of that number: all hidden texts, or one if they are all the same. It is empty
+// if the field takes more than DefaultMaxBytes.
 func ClozeForTyping(field string, number int) string {
 	b := &budget{left: DefaultMaxBytes}
-	texts := clozeTexts(parseCloze(field), number, false, b, nil)
+	texts := clozeTexts(parseCloze(field, b), number, false, b, nil)
 	if len(texts) > 1 && len(slices.Compact(slices.Clone(texts))) == 1 {
 		return texts[0]
 	}

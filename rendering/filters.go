@@ -2,37 +2,39 @@ package rendering
 
 import (
 	"encoding/hex"
-	"slices"
 	"strings"
 )
 
-// applyFilters applies the filters of one field, in order. As in the desktop
-// client without add-ons, the first unknown filter ends it: what would follow
-// is the add-on's and is not applied either.
-func (c *renderer) applyFilters(text, field string, filters []string) string {
-	for _, filter := range typeFilters(filters) {
+// applyFilters applies the filters of one field, the last one first. As in the
+// desktop client without add-ons, the first unknown filter ends it: what would
+// follow is the add-on's and is not applied either.
+func (c *renderer) applyFilters(text, field, filters string) string {
+	for filters = typeFilters(filters); filters != ""; {
+		filters = filters[:len(filters)-1]
+		start := strings.LastIndexByte(filters, ':') + 1
 		c.budget.spend(len(text))
 		if c.budget.spent() {
 			return ""
 		}
 		var known bool
-		if text, known = c.applyFilter(filter, text, field); !known {
+		if text, known = c.applyFilter(filters[start:], text, field); !known {
 			break
 		}
+		filters = filters[:start]
 	}
 	return text
 }
 
 // typeFilters folds a leading "type" with what it stands before: it wants the
 // field, not its text.
-func typeFilters(filters []string) []string {
+func typeFilters(filters string) string {
 	switch {
-	case slices.Equal(filters, []string{"cloze", "type"}):
-		return []string{"type-cloze"}
-	case slices.Equal(filters, []string{"nc", "type"}):
-		return []string{"type-nc"}
-	case len(filters) > 1 && filters[len(filters)-1] == "type":
-		return filters[len(filters)-1:]
+	case filters == "type:cloze:":
+		return "type-cloze:"
+	case filters == "type:nc:":
+		return "type-nc:"
+	case strings.HasPrefix(filters, "type:"):
+		return "type:"
 	}
 	return filters
 }

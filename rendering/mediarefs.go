@@ -1,7 +1,6 @@
 package rendering
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/ankisyncd/ankisyncd/schema"
@@ -13,7 +12,9 @@ import (
 // such as "https://…". Formulas are not among them, see LaTeX.
 func MediaRefs(html string) []string {
 	var refs nameList
-	eachMediaTag(html, func(_, _, start, end int) { refs.add(schema.DecodeEntities(html[start:end])) })
+	for tag := range schema.MediaTags(html) {
+		refs.add(schema.DecodeEntities(html[tag.NameStart:tag.NameEnd]))
+	}
 	eachSound(html, func(start, end int) { refs.add(schema.DecodeEntities(html[start:end])) })
 	return refs.names
 }
@@ -22,45 +23,53 @@ func MediaRefs(html string) []string {
 // them, the names that are in the map. Other attributes of a tag that are the
 // same name follow.
 func RenameMedia(html string, names map[string]string) string {
-	type span struct {
-		start, end int
-		text       string
-	}
-	var spans []span
-	rename := func(raw string) (string, bool) {
-		name := schema.DecodeEntities(raw)
-		to, ok := names[name]
-		if ok && raw != name {
-			to = strings.ReplaceAll(to, "&", "&amp;")
-		}
-		return to, ok
-	}
-	eachMediaTag(html, func(from, to, start, end int) {
-		raw := html[start:end]
-		if name, ok := rename(raw); ok {
+	r := renamer{names: names, html: html}
+	for tag := range schema.MediaTags(html) {
+		raw := html[tag.NameStart:tag.NameEnd]
+		if name, ok := r.name(raw); ok {
 			same := strings.NewReplacer(`"`+raw+`"`, `"`+name+`"`, "'"+raw+"'", "'"+name+"'")
 			// The quotes of the name itself, if it has any, stay where they are.
-			spans = append(spans, span{from, start, same.Replace(html[from:start])}, span{start, end, name}, span{end, to, same.Replace(html[end:to])})
+			r.replace(tag.Start, tag.End, same.Replace(html[tag.Start:tag.NameStart])+name+same.Replace(html[tag.NameEnd:tag.End]))
 		}
-	})
-	eachSound(html, func(start, end int) {
-		if name, ok := rename(html[start:end]); ok {
-			spans = append(spans, span{start, end, name})
-		}
-	})
-	slices.SortStableFunc(spans, func(a, b span) int { return a.start - b.start })
-	var b strings.Builder
-	pos := 0
-	for _, s := range spans {
-		if s.start < pos {
-			continue // a sound tag inside a media tag
-		}
-		b.WriteString(html[pos:s.start])
-		b.WriteString(s.text)
-		pos = s.end
 	}
-	b.WriteString(html[pos:])
-	return b.String()
+	r = renamer{names: names, html: r.done()} // a tag's other attributes may hold sounds
+	eachSound(r.html, func(start, end int) {
+		if name, ok := r.name(r.html[start:end]); ok {
+			r.replace(start, end, name)
+		}
+	})
+	return r.done()
+}
+
+// renamer writes a text with other names in it.
+type renamer struct {
+	names map[string]string
+	html  string
+	b     strings.Builder
+	pos   int // what of html is written
+}
+
+func (r *renamer) name(raw string) (string, bool) {
+	name := schema.DecodeEntities(raw)
+	to, ok := r.names[name]
+	if ok && raw != name {
+		to = strings.ReplaceAll(to, "&", "&amp;")
+	}
+	return to, ok
+}
+
+func (r *renamer) replace(start, end int, text string) {
+	r.b.WriteString(r.html[r.pos:start])
+	r.b.WriteString(text)
+	r.pos = end
+}
+
+func (r *renamer) done() string {
+	if r.pos == 0 {
+		return r.html
+	}
+	r.b.WriteString(r.html[r.pos:])
+	return r.b.String()
 }
 
 // eachSound gives where the file names of sound tags are.
@@ -97,103 +106,6 @@ func (l *nameList) add(name string) {
 	}
 }
 
-// eachMediaTag gives where each media tag with a file name is (from behind its "<"
-// to its ">"), and where the name.
-func eachMediaTag(html string, f func(from, to, start, end int)) {
-	lower := lowerASCII(html)
-	tags := finder{text: lower, needle: "<"}
-	src := finder{text: lower, needle: "src="}
-	data := finder{text: lower, needle: "data="}
-	for pos := 0; ; {
-		start := tags.next(pos)
-		if start < 0 {
-			return
-		}
-		pos = start + 1
-		n := mediaTagName(lower[pos:])
-		if n == 0 {
-			continue
-		}
-		end := tagEnd(html, pos+n)
-		if value := attribute(lower, &src, &data, pos+n+1, end); value >= 0 {
-			if at, name := attributeValue(html[value:end]); name != "" {
-				f(pos, end, value+at, value+at+len(name))
-			}
-		}
-		pos = end
-	}
-}
-
-// mediaTagName returns the length of the media tag's name that s begins with.
-func mediaTagName(s string) int {
-	for _, name := range []string{"img", "audio", "video", "object", "source"} {
-		if strings.HasPrefix(s, name) && (len(s) == len(name) || !isWord(s[len(name)])) {
-			return len(name)
-		}
-	}
-	return 0
-}
-
-// maxMediaTag bounds one tag. Larger ones hold the data itself, not a name.
-const maxMediaTag = 16 << 10
-
-// tagEnd returns where the tag ends whose attributes start at pos: at the next
-// ">" that is not in quotes.
-func tagEnd(html string, pos int) int {
-	limit := min(len(html), pos+maxMediaTag)
-	for i := pos; i < limit; i++ {
-		switch c := html[i]; c {
-		case '>':
-			return i
-		case '"', '\'':
-			n := strings.IndexByte(html[i+1:limit], c)
-			if n < 0 {
-				// Not closed: the quote is a character like any other.
-				if n = strings.IndexByte(html[i:limit], '>'); n >= 0 {
-					return i + n
-				}
-				return limit
-			}
-			i += n + 1
-		}
-	}
-	return limit
-}
-
-// attribute returns where the value of the first src or data attribute between
-// pos and end starts, or -1.
-func attribute(lower string, src, data *finder, pos, end int) int {
-	for {
-		at, n := src.next(pos), len(src.needle)
-		if d := data.next(pos); d >= 0 && (at < 0 || d < at) {
-			at, n = d, len(data.needle)
-		}
-		if at < 0 || at+n > end {
-			return -1
-		}
-		if !isWord(lower[at-1]) {
-			return at + n
-		}
-		pos = at + n
-	}
-}
-
-func isWord(c byte) bool {
-	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
-}
-
-// attributeValue is the value that s begins with, and where it starts: behind a
-// quote, if there is one.
-func attributeValue(s string) (at int, value string) {
-	if s != "" && (s[0] == '"' || s[0] == '\'') {
-		if value, _, closed := strings.Cut(s[1:], s[:1]); closed {
-			return 1, value
-		}
-	}
-	value, _, _ = strings.Cut(s, " ")
-	return 0, value
-}
-
 // StaticMedia returns the names of the files that a notetype itself needs: those
 // that begin with "_" in quotes, sound tags and attributes of its templates and
 // in imports and url() of its style sheet. Clients keep them although no note
@@ -205,6 +117,9 @@ func StaticMedia(css string, templates ...string) []string {
 	}
 	return refs.names
 }
+
+// maxMediaTag bounds one tag. Larger ones hold the data itself, not a name.
+const maxMediaTag = 16 << 10
 
 // underscored collects `"_x"`, `'_x'`, `[sound:_x]`, `url(_x)`, `src=_x` and
 // `data=_x`.

@@ -2,6 +2,7 @@ package rendering
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -23,7 +24,15 @@ func TestMediaRefs(t *testing.T) {
 		`<img src="a&amp;b.jpg">[sound:c&amp;d.mp3]<img src="https://x/y">`: {"a&b.jpg", "https://x/y", "c&d.mp3"},
 		`[sound:a.mp3][sound:][sound:b`:                                     {"a.mp3"},
 		`<p src="x">`:                                                       nil,
-		`<img src="">`:                                                      nil,
+		`<img src="">`:                                                      {`""`}, // so read clients that attribute
+		`<img src="a.jpg"`:                                                  nil,
+		// Quotes that are not in pairs hide no tag.
+		`<img alt="5" 6" src="a.jpg"><img src="b.jpg">`:                 {"a.jpg", "b.jpg"},
+		`<img src="c.jpg" title="x"y"> <img src="d.jpg">`:               {"c.jpg", "d.jpg"},
+		`<img alt=it's src="e.jpg"> it's <img src="f.jpg">`:             {"e.jpg", "f.jpg"},
+		`<img src="g.jpg" alt="a > b" data="h.jpg"> <img src=i.jpg>`:    {"g.jpg", "i.jpg"},
+		`<img alt="><img src='j.jpg'>`:                                  {"j.jpg"},
+		`<img title="` + strings.Repeat("x", 20<<10) + `" src="k.jpg">`: {"k.jpg"},
 	} {
 		if got := MediaRefs(html); !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", html, got, want)
@@ -40,8 +49,11 @@ func TestRenameMedia(t *testing.T) {
 		`<img src="b&amp;c.png"><img src=b&c.png>`: `<img src="b&amp;c-1.png"><img src=b&c-1.png>`,
 		`[sound:d.mp3][sound:a.mp3]`:               `[sound:d-1.mp3][sound:a.mp3]`,
 		`<video src=x>xx<img src="other.jpg">`:     `<video src=y>xx<img src="other.jpg">`,
-		`<img src="a.jpg" alt="[sound:d.mp3]">`:    `<img src="a-1.jpg" alt="[sound:d.mp3]">`,
-		`<img src="a.jpg"`:                         `<img src="a-1.jpg"`,
+		`<img src="a.jpg" alt="[sound:d.mp3]">`:    `<img src="a-1.jpg" alt="[sound:d-1.mp3]">`,
+		`<img src="a.jpg"`:                         `<img src="a.jpg"`, // no tag, in clients neither
+		`<img alt="5" 6" src="a.jpg"><img src=x>`:  `<img alt="5" 6" src="a-1.jpg"><img src=y>`,
+		`<img src=x alt="x"y"> <img src='a.jpg'>`:  `<img src=y alt="y"y"> <img src='a-1.jpg'>`,
+		`<img alt=it's src=x> it's <img src=x>`:    `<img alt=it's src=y> it's <img src=y>`,
 		``:                                         ``,
 	} {
 		if got := RenameMedia(html, names); got != want {

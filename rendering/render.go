@@ -1,6 +1,7 @@
 package rendering
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -69,10 +70,13 @@ func Render(card *Card, o Options) (Output, error) {
 
 	r.question = true
 	tmpl, question, problem := r.side(front, frontSide)
+	if err := r.tooLarge(); err != nil {
+		return Output{}, err
+	}
 	if problem != nil {
 		return failed(problem), nil
 	}
-	if message := r.blank(tmpl, o.Browser); message != "" && !r.budget.spent() {
+	if message := r.blank(tmpl, o.Browser); message != "" {
 		out := Output{Answer: message, Empty: true}
 		out.Question, out.QuestionAV = o.extractAV(question+message, true)
 		return out, nil
@@ -85,11 +89,11 @@ func Render(card *Card, o Options) (Output, error) {
 		r.frontSide = StripAV(question)
 	}
 	_, answer, problem := r.side(back, backSide)
-	if problem != nil {
-		return failed(problem), nil
-	}
 	if err := r.tooLarge(); err != nil {
 		return Output{}, err
+	}
+	if problem != nil {
+		return failed(problem), nil
 	}
 	out.Answer, out.AnswerAV = o.extractAV(answer, false)
 	return out, nil
@@ -184,12 +188,17 @@ func (r *renderer) tooLarge() error {
 	return nil
 }
 
-// side parses and renders one format.
+// side parses and renders one format. A format that is too large spends the
+// budget.
 func (r *renderer) side(format string, side Side) (*Template, string, *TemplateError) {
 	tmpl, err := ParseTemplate(format)
 	var html string
 	if err == nil {
 		html, err = r.render(tmpl)
+	}
+	if errors.Is(err, ErrTooLarge) {
+		r.budget = budget{left: -1}
+		return nil, "", nil
 	}
 	if err != nil {
 		problem := *err.(*TemplateError)
@@ -239,7 +248,7 @@ func (r *renderer) field(n *node, hidden bool) (string, error) {
 			return "", nil
 		}
 		return r.frontSide, nil
-	case n.text == "" && len(n.filters) > 0:
+	case n.text == "" && n.filters != "":
 		return "", nil // for add-ons, whose filters make their own text
 	}
 	v := r.fields[n.text]

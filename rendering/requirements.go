@@ -1,6 +1,6 @@
 package rendering
 
-import "slices"
+import "strings"
 
 // Renders reports whether a question of this template would show at least one
 // field, given which fields have content. Static text does not count, and
@@ -35,7 +35,7 @@ func (t *Template) Fields(sections bool) []string {
 // cloze filter.
 func (t *Template) ClozeFields() []string {
 	return t.names(func(n *node) bool {
-		return n.kind == nodeField && slices.Contains(n.filters, "cloze")
+		return n.kind == nodeField && strings.Contains(":"+n.filters, ":cloze:")
 	})
 }
 

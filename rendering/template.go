@@ -14,12 +14,12 @@ const (
 )
 
 // node is one token of a template. Sections are not nested in memory: a section
-// knows the index of its nodeEnd, so a hundred thousand levels cost no stack.
+// knows the index of its nodeEnd, so that levels cost no stack.
 type node struct {
 	kind    nodeKind
 	text    string
-	filters []string // of a field, in the order in which they are applied
-	end     int      // of a section
+	filters string // of a field, as written, each with its ":"
+	end     int    // of a section
 }
 
 // Template is one parsed side of a card template.
@@ -28,8 +28,11 @@ type Template struct{ nodes []node }
 // delimiters is the directive that switches a template to <% %>.
 const delimiters = "{{=<% %>=}}"
 
+// maxNodes bounds the tags, comments and texts between them of one template.
+const maxNodes = 1 << 16
+
 // ParseTemplate parses one side of a card template. The error is a
-// *TemplateError: a section that is not closed, or not opened.
+// *TemplateError, a section that is not closed, or not opened, or ErrTooLarge.
 func ParseTemplate(text string) (*Template, error) {
 	opener, closer := "{{", "}}"
 	if trimmed := strings.TrimSpace(text); strings.HasPrefix(trimmed, delimiters) {
@@ -51,6 +54,9 @@ func ParseTemplate(text string) (*Template, error) {
 	for pos := 0; pos < len(text); {
 		n, end := l.token(pos)
 		pos = end
+		if len(t.nodes) == maxNodes {
+			return nil, ErrTooLarge
+		}
 		switch n.kind {
 		case nodeIf, nodeUnless:
 			open = append(open, len(t.nodes))
@@ -128,13 +134,8 @@ func classify(tag string) node {
 			return node{kind: kind, text: strings.TrimSpace(tag[1:])}
 		}
 	}
-	parts := strings.Split(tag, ":")
-	last := len(parts) - 1
-	filters := parts[:last]
-	for i, j := 0, last-1; i < j; i, j = i+1, j-1 {
-		filters[i], filters[j] = filters[j], filters[i]
-	}
-	return node{kind: nodeField, text: parts[last], filters: filters}
+	name := strings.LastIndexByte(tag, ':') + 1
+	return node{kind: nodeField, text: tag[name:], filters: tag[:name]}
 }
 
 // String writes the template back in standard syntax; tags lose only their
@@ -162,13 +163,5 @@ func (n *node) tag() string {
 	case nodeEnd:
 		return "{{/" + n.text + "}}"
 	}
-	var b strings.Builder
-	b.WriteString("{{")
-	for i := len(n.filters) - 1; i >= 0; i-- {
-		b.WriteString(n.filters[i])
-		b.WriteByte(':')
-	}
-	b.WriteString(n.text)
-	b.WriteString("}}")
-	return b.String()
+	return "{{" + n.filters + n.text + "}}"
 }

@@ -40,13 +40,16 @@ func TestTemplateFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for got, want := range map[string]string{
-		strings.Join(tmpl.Fields(false), " "):       "A B C",
-		strings.Join(tmpl.Fields(true), " "):        "Cond A B C",
-		strings.Join(tmpl.ClozeFields(), " ") + "!": "A B!",
+	for _, tt := range []struct {
+		name      string
+		got, want []string
+	}{
+		{"fields", tmpl.Fields(false), []string{"A", "B", "C"}},
+		{"fields and sections", tmpl.Fields(true), []string{"Cond", "A", "B", "C"}},
+		{"cloze fields", tmpl.ClozeFields(), []string{"A", "B"}},
 	} {
-		if got != want {
-			t.Errorf("got %q, want %q", got, want)
+		if !slices.Equal(tt.got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, tt.got, tt.want)
 		}
 	}
 }
@@ -157,6 +160,9 @@ func TestTooLarge(t *testing.T) {
 		"many fields":  {Formats: Formats{Front: strings.Repeat("{{A}}", 1000), Back: "x"}, Fields: []Field{{"A", big}}},
 		"many filters": {Formats: Formats{Front: "{{" + strings.Repeat("hint:", 1000) + "A}}", Back: "x"}, Fields: []Field{{"A", big}}},
 		"nested cloze": {Formats: Formats{Front: "{{cloze:A}}", Back: "x"}, Cloze: true, Fields: []Field{{"A", nested}}},
+		"clozes":       {Formats: Formats{Front: "{{cloze:A}}", Back: "x"}, Cloze: true, Fields: []Field{{"A", strings.Repeat("{{c1::}}", 1<<13)}}},
+		"large front":  {Formats: Formats{Front: strings.Repeat("{{A}}", maxNodes+1), Back: "x"}, Fields: []Field{{"A", ""}}},
+		"large back":   {Formats: Formats{Front: "{{A}}", Back: strings.Repeat("{{A}}", maxNodes+1)}, Fields: []Field{{"A", "a"}}},
 		"front sides":  {Formats: Formats{Front: "{{A}}", Back: strings.Repeat("{{FrontSide}}", 1000)}, Fields: []Field{{"A", big}}},
 	} {
 		out, err := Render(card, Options{MaxBytes: 1 << 20})

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -98,36 +99,53 @@ func indexFold(s, needle string) int {
 }
 
 // replaceMedia puts the file name of each media tag between spaces in its
-// place. A media tag is an img, audio, video, object or source with a src or
-// data attribute; attributes before that may have ">" inside quotes.
+// place.
 func replaceMedia(s string) string {
 	var b strings.Builder
-	last := strings.LastIndexByte(s, '>')
-	if last < 0 {
-		return s
-	}
-	m := mediaFinder{s: s[:last+1]} // where no ">" follows, no tag ends
 	from := 0
-	for i := strings.IndexByte(s, '<'); 0 <= i && i < last; {
-		next := i + 1
-		if name, end, ok := m.match(i); ok {
-			b.WriteString(s[from:i])
-			b.WriteByte(' ')
-			b.WriteString(name)
-			b.WriteByte(' ')
-			from, next = end, end
-		}
-		n := strings.IndexByte(s[next:], '<')
-		if n < 0 {
-			break
-		}
-		i = next + n
+	for tag := range MediaTags(s) {
+		b.WriteString(s[from:tag.Start])
+		b.WriteByte(' ')
+		b.WriteString(s[tag.NameStart:tag.NameEnd])
+		b.WriteByte(' ')
+		from = tag.End
 	}
 	if from == 0 {
 		return s
 	}
 	b.WriteString(s[from:])
 	return b.String()
+}
+
+// MediaTag is where in a text a media tag stands, and the file name in it as it
+// is written there, without its quotes.
+type MediaTag struct{ Start, NameStart, NameEnd, End int }
+
+// MediaTags yields the media tags of a text in order: img, audio, video, object
+// and source with a src or data attribute. Attributes before that may have ">"
+// inside quotes; behind its value the first ">" ends the tag, as in clients.
+func MediaTags(s string) iter.Seq[MediaTag] {
+	return func(yield func(MediaTag) bool) {
+		last := strings.LastIndexByte(s, '>')
+		if last < 0 {
+			return
+		}
+		m := mediaFinder{s: s[:last+1]} // where no ">" follows, no tag ends
+		for i := strings.IndexByte(s, '<'); 0 <= i && i < last; {
+			next := i + 1
+			if tag, ok := m.match(i); ok {
+				if !yield(tag) {
+					return
+				}
+				next = tag.End
+			}
+			n := strings.IndexByte(s[next:], '<')
+			if n < 0 {
+				return
+			}
+			i = next + n
+		}
+	}
 }
 
 // mediaFinder looks for the file name of media tags. A place where no src or
@@ -138,19 +156,18 @@ type mediaFinder struct {
 	jumps   []int
 }
 
-// match tells whether the media tag that begins at i has a file name, and where
-// it ends.
-func (m *mediaFinder) match(i int) (name string, end int, ok bool) {
+// match returns the media tag that begins at i, if one does.
+func (m *mediaFinder) match(i int) (tag MediaTag, ok bool) {
 	p := i + 1
-	for _, tag := range []string{"img", "audio", "video", "object", "source"} {
-		if hasPrefixFold(m.s[p:], tag) {
-			p += len(tag)
+	for _, name := range []string{"img", "audio", "video", "object", "source"} {
+		if hasPrefixFold(m.s[p:], name) {
+			p += len(name)
 			ok = true
 			break
 		}
 	}
 	if !ok || m.isWordAt(p) {
-		return "", 0, false
+		return tag, false
 	}
 	if m.visited == nil {
 		m.visited = make([]bool, len(m.s))
@@ -159,21 +176,22 @@ func (m *mediaFinder) match(i int) (name string, end int, ok bool) {
 	for len(m.jumps) > 0 {
 		p := m.jumps[len(m.jumps)-1]
 		m.jumps = m.jumps[:len(m.jumps)-1]
-		if name, end, ok := m.run(p); ok {
-			return name, end, true
+		if tag, ok = m.run(p); ok {
+			tag.Start = i
+			return tag, true
 		}
 	}
-	return "", 0, false
+	return tag, false
 }
 
 // run tries every place from p to the next ">". What quotes may hide that ">"
 // is where to go on: the last one first.
-func (m *mediaFinder) run(p int) (name string, end int, ok bool) {
+func (m *mediaFinder) run(p int) (tag MediaTag, ok bool) {
 	s := m.s
 	for ; p < len(s) && s[p] != '>' && !m.visited[p]; p++ {
 		m.visited[p] = true
-		if name, end, ok := m.attribute(p); ok {
-			return name, end, true
+		if tag, ok = m.attribute(p); ok {
+			return tag, true
 		}
 		if c := s[p]; c == '"' || c == '\'' {
 			if n := strings.IndexByte(s[p+1:], c); n > 0 {
@@ -181,11 +199,11 @@ func (m *mediaFinder) run(p int) (name string, end int, ok bool) {
 			}
 		}
 	}
-	return "", 0, false
+	return tag, false
 }
 
-// attribute reads src=… or data=… at p, and where its tag ends.
-func (m *mediaFinder) attribute(p int) (name string, end int, ok bool) {
+// attribute reads src=… or data=… at p: all of the tag but where it starts.
+func (m *mediaFinder) attribute(p int) (tag MediaTag, ok bool) {
 	v := m.s[p:]
 	switch {
 	case hasPrefixFold(v, "src="):
@@ -193,29 +211,29 @@ func (m *mediaFinder) attribute(p int) (name string, end int, ok bool) {
 	case hasPrefixFold(v, "data="):
 		v = v[5:]
 	default:
-		return "", 0, false
+		return tag, false
 	}
 	if r, _ := utf8.DecodeLastRuneInString(m.s[:p]); isWord(r) || v == "" || v[0] == '>' {
-		return "", 0, false
+		return tag, false
 	}
 	start := len(m.s) - len(v)
 	if q := v[0]; q == '"' || q == '\'' {
 		if n := strings.IndexByte(v[1:], q); n > 0 {
 			if c := strings.IndexByte(v[1+n+1:], '>'); c >= 0 {
-				return v[1 : 1+n], start + 1 + n + 1 + c + 1, true
+				return MediaTag{NameStart: start + 1, NameEnd: start + 1 + n, End: start + 1 + n + 1 + c + 1}, true
 			}
 		}
 	}
 	// Bare: from the first character, even a space or a quote, to a space.
 	c := strings.IndexByte(v, '>')
 	if c < 0 {
-		return "", 0, false
+		return tag, false
 	}
-	name = v[:c]
-	if n := strings.IndexByte(name[1:], ' '); n >= 0 {
-		name = name[:1+n]
+	end := c
+	if n := strings.IndexByte(v[1:c], ' '); n >= 0 {
+		end = 1 + n
 	}
-	return name, start + c + 1, true
+	return MediaTag{NameStart: start, NameEnd: start + end, End: start + c + 1}, true
 }
 
 func (m *mediaFinder) isWordAt(p int) bool {
