@@ -82,10 +82,16 @@ type userAdmin struct {
 const passwordPrompt = "Enter password for %s: "
 
 // open opens the users; with mustExist it fails with fs.ErrNotExist rather than
-// make a database. Those that root makes are given to the owner of their folder.
+// make a database. Without, it makes the data root as the server does, in which
+// the database may lie. What root makes is given to the owner of its folder.
 func (a *userAdmin) open(ctx context.Context, mustExist bool) (*auth.Store, error) {
 	if a.cfg.AuthDBPath == "" {
 		return nil, fmt.Errorf("there is no user database, as auth_db_path is empty (%s)", a.cfg.Source("auth_db_path"))
+	}
+	if !mustExist {
+		if err := a.makeRoot(); err != nil {
+			return nil, err
+		}
 	}
 	o := authOptions(a.cfg, nil)
 	o.MustExist = mustExist
@@ -159,17 +165,26 @@ func existsError(name string, has bool) error {
 	return fmt.Errorf("user %s exists already", name)
 }
 
+// makeRoot makes the data root if it is missing.
+func (a *userAdmin) makeRoot() error {
+	root := config.Abs(a.cfg.DataRoot)
+	if isDir(root) {
+		return nil
+	}
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return err
+	}
+	inheritOwner(filepath.Dir(root), root)
+	return nil
+}
+
 // makeFolder makes a user's folder. Made by root for a server that runs as
 // another user, it is given to the owner of the folder it lies in.
 func (a *userAdmin) makeFolder(name string) error {
 	root := config.Abs(a.cfg.DataRoot)
 	dir := filepath.Join(root, name)
-	_, noRoot := os.Stat(root)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("user %s is made, but has no folder: %w", name, err)
-	}
-	if noRoot != nil {
-		inheritOwner(filepath.Dir(root), root)
 	}
 	inheritOwner(root, dir)
 	return nil
