@@ -216,7 +216,7 @@ func (s *serverCtl) users(ctx context.Context, command string, names []string) e
 		return s.usage(0)
 	}
 	cfg := config.Default()
-	a := &userAdmin{cfg: cfg, stdin: s.stdin, stdout: s.stdout, stderr: s.stderr, prompt: "Password: "}
+	a := &userAdmin{cfg: cfg, stdin: s.stdin, stdout: s.stdout, stderr: s.stderr, prompt: "Password: ", asOriginals: true}
 	_, err := os.Stat(cfg.AuthDBPath)
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {

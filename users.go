@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/ankisyncd/ankisyncd/auth"
 	"github.com/ankisyncd/ankisyncd/config"
@@ -69,7 +70,7 @@ func createAccounts(ctx context.Context, cfg *config.Config) (err error) {
 }
 
 // userAdmin is what adduser, deluser, lsuser and passwd do, for all programs
-// that have them. What they write and return is docs/compat.md §4.1.
+// that have them.
 type userAdmin struct {
 	cfg    *config.Config
 	stdin  io.Reader
@@ -77,6 +78,9 @@ type userAdmin struct {
 	stderr io.Writer
 	// prompt is the question for a password; empty means passwordPrompt.
 	prompt string
+	// asOriginals: a name that nobody has is no failure to deluser and passwd,
+	// as in the programs before us (docs/compat.md §4.1).
+	asOriginals bool
 }
 
 const passwordPrompt = "Enter password for %s: "
@@ -190,13 +194,17 @@ func (a *userAdmin) makeFolder(name string) error {
 	return nil
 }
 
-// delete deletes users; their folders stay. Unknown ones are passed over.
+// delete deletes users; their folders stay. That some are unknown keeps nobody
+// from being deleted, and is an error at the end.
 func (a *userAdmin) delete(ctx context.Context, names []string) (err error) {
 	if len(names) == 0 {
 		return errors.New("deluser: name a user")
 	}
 	s, err := a.open(ctx, true)
 	if errors.Is(err, fs.ErrNotExist) {
+		if !a.asOriginals {
+			return fmt.Errorf("could not delete %s: Auth DB %s doesn't exist", strings.Join(names, ", "), a.cfg.AuthDBPath)
+		}
 		for _, name := range names {
 			fmt.Fprintf(a.stderr, "Could not delete user %s: Auth DB %s doesn't exist\n", name, a.cfg.AuthDBPath)
 		}
@@ -206,12 +214,31 @@ func (a *userAdmin) delete(ctx context.Context, names []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	var unknown []string
 	for _, name := range names {
-		if _, err := s.DeleteUser(ctx, name); err != nil {
+		existed, err := s.DeleteUser(ctx, name)
+		if err != nil {
 			return staticError(name, err)
 		}
+		if !existed {
+			unknown = append(unknown, name)
+		}
 	}
-	return nil
+	if a.asOriginals {
+		return nil
+	}
+	return unknownError(unknown)
+}
+
+// unknownError is nil if nobody is unknown.
+func unknownError(names []string) error {
+	switch len(names) {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("user %s doesn't exist", names[0])
+	}
+	return fmt.Errorf("users %s don't exist", strings.Join(names, ", "))
 }
 
 // staticError names the remedy where a user stands in the environment.
@@ -240,8 +267,9 @@ func (a *userAdmin) list(ctx context.Context) (names []string, err error) {
 	return s.Users(ctx)
 }
 
-// passwd sets new passwords. That a user is unknown is said on standard
-// output, with success, as the originals do.
+// passwd sets new passwords. The originals say on standard output, with
+// success, that a user is unknown, and go on with the next; otherwise nothing is
+// changed then, since which line of standard input is whose would be a guess.
 func (a *userAdmin) passwd(ctx context.Context, names []string) (err error) {
 	if len(names) == 0 {
 		return errors.New("passwd: name a user")
@@ -254,16 +282,25 @@ func (a *userAdmin) passwd(ctx context.Context, names []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	password := a.passwords(len(names))
+	var known, unknown []string
 	for _, name := range names {
 		has, err := s.HasUser(ctx, name)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if !has {
+		case has:
+			known = append(known, name)
+		case a.asOriginals:
 			fmt.Fprintf(a.stdout, "User %s doesn't exist\n", name)
-			continue
+		default:
+			unknown = append(unknown, name)
 		}
+	}
+	if len(unknown) > 0 {
+		return unknownError(unknown)
+	}
+	password := a.passwords(len(names))
+	for _, name := range known {
 		secret, err := password(name)
 		if err != nil {
 			return err
