@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -120,28 +119,12 @@ func (d *doctor) run(ctx context.Context, o config.LoadOptions) {
 		d.ok("configuration", "%s", file)
 	}
 	d.machine(ctx)
-	if d.tempDir, err = privateFolder(d.cfg); err != nil {
-		d.fail("temporary folder", "set TMPDIR to a folder that this account may write to", "%v", err)
+	if d.tempDir, err = privateFolder(filepath.Dir(d.cfg.AuthDBPath), ".ankisyncd-doctor-*"); err != nil {
+		d.fail("temporary folder", setTempDir, "%v", err)
 		return
 	}
 	defer os.RemoveAll(d.tempDir) //nolint:errcheck // temporary
 	d.data(ctx)
-}
-
-// privateFolder makes a folder for copies. Where there is no folder for
-// temporary files, as in a container that holds the program alone, it lies
-// beside the user database.
-func privateFolder(cfg *config.Config) (string, error) {
-	const pattern = ".ankisyncd-doctor-*"
-	dir, err := os.MkdirTemp("", pattern)
-	if err == nil {
-		return dir, nil
-	}
-	dir, second := os.MkdirTemp(filepath.Dir(cfg.AuthDBPath), pattern)
-	if second != nil {
-		return "", errors.Join(err, second)
-	}
-	return dir, nil
 }
 
 // print writes a line for each finding and, indented, what to do about it.

@@ -20,6 +20,15 @@ const stageName = ".ankisyncd-migrate"
 
 // run does it all. On an error nothing is left at the new place.
 func (m *migration) run(ctx context.Context) (report *migrationReport, err error) {
+	if err := m.directories(); err != nil {
+		return nil, err
+	}
+	// Beside the new place, not in it, unless that is all that there is: a
+	// volume that is mounted for it.
+	if m.tempDir, err = privateFolder(existingParent(m.to), ".ankisyncd-migrate-*"); err != nil {
+		return nil, fmt.Errorf("%w; %s", err, setTempDir)
+	}
+	defer os.RemoveAll(m.tempDir) //nolint:errcheck // temporary
 	if err := m.plan(ctx); err != nil {
 		return nil, err
 	}

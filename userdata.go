@@ -18,6 +18,24 @@ import (
 // What the commands that look at data directories have in common. None of this
 // runs in the server's own process: it opens files without its locks.
 
+// privateFolder makes a folder for copies. Where there is no folder for
+// temporary files, as in a container that holds the program alone, it lies in
+// another one.
+func privateFolder(otherwise, pattern string) (string, error) {
+	dir, err := os.MkdirTemp("", pattern)
+	if err == nil {
+		return dir, nil
+	}
+	dir, second := os.MkdirTemp(otherwise, pattern)
+	if second != nil {
+		return "", errors.Join(err, second)
+	}
+	return dir, nil
+}
+
+// setTempDir is what to do if there is none.
+const setTempDir = "set TMPDIR to a folder that this account may write to"
+
 // inspectMedia reads a user's media without any effect on the folder dir: the
 // database that counts is copied to a private folder below tempDir first.
 func inspectMedia(ctx context.Context, dir, tempDir string) (*media.Report, error) {
