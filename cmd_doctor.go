@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -81,8 +82,13 @@ func doctorAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := untilSignal(c.Context)
+	defer stop()
 	d := &doctor{deep: c.Bool("deep")}
-	d.run(c.Context, o)
+	d.run(ctx, o)
+	if ctx.Err() != nil {
+		return errors.New("doctor: interrupted")
+	}
 	if c.Bool("json") {
 		err = writeJSON(c.App.Writer, map[string]any{"ok": d.count(levelFail) == 0, "findings": d.findings})
 	} else {

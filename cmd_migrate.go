@@ -55,8 +55,13 @@ func migrateAction(c *cli.Context) error {
 	if f, ok := c.App.ErrWriter.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		m.progress.w = f
 	}
-	report, err := m.run(c.Context)
+	ctx, stop := untilSignal(c.Context)
+	defer stop()
+	report, err := m.run(ctx)
 	m.progress.clear()
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errLeft) {
+		return fmt.Errorf("migrate: interrupted; nothing was left at %s", m.to)
+	}
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}

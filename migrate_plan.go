@@ -97,6 +97,9 @@ func (m *migration) directories() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if isDir(filepath.Join(m.to, stageName)) {
+		return fmt.Errorf("%s holds what a migrate that was killed has left: remove it and try again", m.to)
+	}
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is not empty, and nothing is ever overwritten", m.to)
 	}
