@@ -105,7 +105,7 @@ func (d *doctor) run(ctx context.Context, o config.LoadOptions) {
 	d.ok("version", "ankisyncd %s, %s, %s/%s", programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	cfg, err := config.Load(o)
 	if err == nil {
-		d.cfg, err = cfg, cfg.Validate()
+		d.cfg, err = cfg, errors.Join(cfg.Validate(), checkUsers(cfg))
 	}
 	const repair = "\"ankisyncd config check\" and docs/configuration.md"
 	for _, m := range messages(err) {

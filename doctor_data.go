@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ankisyncd/ankisyncd/auth"
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/config"
 	"github.com/ankisyncd/ankisyncd/media"
@@ -81,7 +83,13 @@ func (d *doctor) users(ctx context.Context) (users []string, known bool) {
 		d.warn("users", "give everybody an account by \"adduser\", and remove allow_anyone", "authentication is off: every name with every password is let in")
 		return nil, false
 	}
-	users, devices, err := readUsers(ctx, authOptions(d.cfg, nil), d.tempDir)
+	o := authOptions(d.cfg, nil)
+	all := len(o.StaticUsers)
+	o.StaticUsers = slices.DeleteFunc(o.StaticUsers, func(u auth.StaticUser) bool { return u.Valid() != nil })
+	if len(o.StaticUsers) < all && o.AuthDB == "" {
+		return nil, false // a fault of the configuration, which has been told
+	}
+	users, devices, err := readUsers(ctx, o, d.tempDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, true
 	}

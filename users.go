@@ -29,15 +29,30 @@ func authOptions(cfg *config.Config, log *slog.Logger) auth.Options {
 		Log:                          log,
 	}
 	for _, u := range cfg.Users {
-		switch {
-		case u.OnlyIfAbsent: // see createAccounts
-		case u.Hashed:
-			o.StaticUsers = append(o.StaticUsers, auth.StaticUser{Name: u.Name, PHC: string(u.Secret)})
-		default:
-			o.StaticUsers = append(o.StaticUsers, auth.StaticUser{Name: u.Name, Password: string(u.Secret)})
+		if !u.OnlyIfAbsent { // see createAccounts
+			o.StaticUsers = append(o.StaticUsers, staticUser(u))
 		}
 	}
 	return o
+}
+
+func staticUser(u config.User) auth.StaticUser {
+	if u.Hashed {
+		return auth.StaticUser{Name: u.Name, PHC: string(u.Secret)}
+	}
+	return auth.StaticUser{Name: u.Name, Password: string(u.Secret)}
+}
+
+// checkUsers reports which users of the configuration nobody could be: by their
+// names, or by their hashes.
+func checkUsers(cfg *config.Config) error {
+	var errs []error
+	for _, u := range cfg.Users {
+		if err := staticUser(u).Valid(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", u.Source, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // createAccounts makes the accounts of the configuration that are to be
