@@ -24,10 +24,13 @@ const strayAge = time.Hour
 func (d *doctor) data(ctx context.Context) {
 	users, known := d.users(ctx)
 	root := config.Abs(d.cfg.DataRoot)
-	folders, err := userFolders(root)
+	folders, passed, err := userFolders(root, users)
 	if err != nil {
 		d.fail("data_root", "see that the server's user may read it", "%v", err)
 		return
+	}
+	if len(passed) > 0 {
+		d.ok("data_root", "%s passed over, as nothing of a user is in there: %s", plural(len(passed), "folder"), some(passed))
 	}
 	if known {
 		if missing := without(users, folders); len(missing) > 0 {

@@ -28,6 +28,7 @@ type migration struct {
 	accounts          []string
 	devices           int
 	users             []*sourceUser
+	passed            []string // folders that are no users'
 	created           []string // at the new place, for the way back out
 }
 
@@ -45,15 +46,17 @@ var errLive = errors.New("a server is using it; stop that server first")
 // plan looks at everything that is to be copied. Nothing is written but private
 // copies.
 func (m *migration) plan(ctx context.Context) error {
-	names, err := userFolders(m.fromRoot)
-	if err != nil {
-		return err
-	}
+	var err error
 	if m.authDB != "" {
 		if m.accounts, m.devices, err = m.readAccounts(ctx, m.authDB, m.sessionDB); err != nil {
 			return fmt.Errorf("%s: %w", m.authDB, liveError(err))
 		}
 	}
+	names, passed, err := userFolders(m.fromRoot, m.accounts)
+	if err != nil {
+		return err
+	}
+	m.passed = passed
 	if len(names) == 0 && m.authDB == "" {
 		return fmt.Errorf("%s holds neither users' folders nor an auth.db", m.from)
 	}

@@ -32,7 +32,7 @@ func (m *migration) run(ctx context.Context) (report *migrationReport, err error
 	if err := m.plan(ctx); err != nil {
 		return nil, err
 	}
-	report = &migrationReport{From: m.from, To: m.to, Layout: "python", DryRun: m.dryRun, Accounts: m.accounts, Devices: m.devices, Users: []migratedUser{}}
+	report = &migrationReport{From: m.from, To: m.to, Layout: "python", DryRun: m.dryRun, Accounts: m.accounts, Devices: m.devices, Users: []migratedUser{}, PassedOver: m.passed}
 	if m.layout == media.Official {
 		report.Layout = "official"
 	}
