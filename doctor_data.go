@@ -32,6 +32,7 @@ func (d *doctor) data(ctx context.Context) {
 	if len(passed) > 0 {
 		d.ok("data_root", "%s passed over, as nothing of a user is in there: %s", plural(len(passed), "folder"), some(passed))
 	}
+	d.sharedFolders(root, users)
 	if known {
 		if missing := without(users, folders); len(missing) > 0 {
 			d.ok("users", "%s without a folder yet: %s", plural(len(missing), "user"), some(missing))
@@ -46,6 +47,17 @@ func (d *doctor) data(ctx context.Context) {
 			return
 		}
 		d.user(ctx, name, filepath.Join(root, name))
+	}
+}
+
+// sharedFolders looks for accounts that have one folder, whom the server keeps out.
+func (d *doctor) sharedFolders(root string, users []string) {
+	for _, names := range alike(users) {
+		for i, name := range names {
+			if other, err := mistakenFor(root, name, names[i+1:]); err == nil && other != "" {
+				d.fail("users", "\"deluser\" one of the two: its folder stays", "%q and %q have one folder, as the file system takes the two names for one; neither is let in", name, other)
+			}
+		}
 	}
 }
 

@@ -71,14 +71,8 @@ func createAccounts(ctx context.Context, cfg *config.Config) (err error) {
 		if !u.OnlyIfAbsent {
 			continue
 		}
-		switch err := s.AddUser(ctx, u.Name, string(u.Secret)); {
-		case errors.Is(err, auth.ErrUserExists):
-			continue
-		case err != nil:
+		if err := a.create(ctx, s, u.Name, string(u.Secret), s.AddUser); err != nil && !errors.Is(err, auth.ErrUserExists) {
 			return fmt.Errorf("%s: create user %q: %w", u.Source, u.Name, err)
-		}
-		if err := a.makeFolder(u.Name); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -160,19 +154,53 @@ func (a *userAdmin) add(ctx context.Context, names []string) (err error) {
 		if has, err := s.HasUser(ctx, name); err != nil || has {
 			return errors.Join(err, existsError(name, has))
 		}
+		if err := a.folderFree(ctx, s, name); err != nil {
+			return fmt.Errorf("user %s: %w", name, err)
+		}
 		secret, err := password(name)
 		if err != nil {
 			return err
 		}
-		if err := s.AddUser(ctx, name, secret); err != nil {
+		if err := a.create(ctx, s, name, secret, s.AddUser); err != nil {
 			if errors.Is(err, auth.ErrUserExists) {
 				return existsError(name, true)
 			}
 			return err
 		}
-		if err := a.makeFolder(name); err != nil {
-			return err
-		}
+	}
+	return nil
+}
+
+// create makes a user by add, with his folder.
+func (a *userAdmin) create(ctx context.Context, s *auth.Store, name, secret string, add func(ctx context.Context, name, secret string) error) error {
+	has, err := s.HasUser(ctx, name)
+	if err != nil {
+		return err
+	}
+	if has {
+		return auth.ErrUserExists
+	}
+	if err := a.folderFree(ctx, s, name); err != nil {
+		return err
+	}
+	if err := add(ctx, name, secret); err != nil {
+		return err
+	}
+	return a.makeFolder(name)
+}
+
+// folderFree refuses a new name whose folder is another user's.
+func (a *userAdmin) folderFree(ctx context.Context, s *auth.Store, name string) error {
+	if err := auth.ValidUserName(name); err != nil {
+		return err
+	}
+	names, err := s.Users(ctx)
+	if err != nil {
+		return err
+	}
+	root := config.Abs(a.cfg.DataRoot)
+	if other := sharedFolder(root, name, names); other != "" {
+		return sharedError(root, other)
 	}
 	return nil
 }

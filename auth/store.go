@@ -205,6 +205,9 @@ func (s *Store) session(ctx context.Context, k *key, secret string) (Session, er
 	} else if ValidUserName(k.user) != nil {
 		return Session{}, ErrUnknownKey
 	}
+	if err := s.admit(ctx, k.user, ErrUnknownKey); err != nil {
+		return Session{}, err
+	}
 	return Session{User: k.user, SK: secret, ID: k.id, seen: k.seen}, nil
 }
 
