@@ -2,6 +2,7 @@ package main
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 
@@ -56,7 +57,7 @@ func configCheck(c *cli.Context) error {
 	file := o.Path
 	if err == nil {
 		warnings, file = cfg.Warnings, cfg.File
-		err = cfg.Validate()
+		err = errors.Join(cfg.Validate(), checkUsers(cfg), checkCertificate(cfg))
 	}
 	if c.Bool("json") {
 		out := map[string]any{"ok": err == nil, "file": file, "warnings": append([]string{}, warnings...), "errors": messages(err)}

@@ -8,7 +8,7 @@ func cmdDeluser() *cli.Command {
 		Usage:     "delete a user",
 		ArgsUsage: "USERNAME...",
 		Description: "Devices of the user are logged out at once. The user's folder with collection and media stays. " +
-			"Unknown names are passed over.",
+			"Unknown names are an error once the others are deleted.",
 		Category: categoryUsers,
 		Flags:    settingFlags()[:2],
 		Action: func(c *cli.Context) error {

@@ -82,8 +82,13 @@ func doctorAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := untilSignal(c.Context)
+	defer stop()
 	d := &doctor{deep: c.Bool("deep")}
-	d.run(c.Context, o)
+	d.run(ctx, o)
+	if ctx.Err() != nil {
+		return errors.New("doctor: interrupted")
+	}
 	if c.Bool("json") {
 		err = writeJSON(c.App.Writer, map[string]any{"ok": d.count(levelFail) == 0, "findings": d.findings})
 	} else {
@@ -100,7 +105,7 @@ func (d *doctor) run(ctx context.Context, o config.LoadOptions) {
 	d.ok("version", "ankisyncd %s, %s, %s/%s", programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	cfg, err := config.Load(o)
 	if err == nil {
-		d.cfg, err = cfg, cfg.Validate()
+		d.cfg, err = cfg, errors.Join(cfg.Validate(), checkUsers(cfg))
 	}
 	const repair = "\"ankisyncd config check\" and docs/configuration.md"
 	for _, m := range messages(err) {
@@ -120,28 +125,12 @@ func (d *doctor) run(ctx context.Context, o config.LoadOptions) {
 		d.ok("configuration", "%s", file)
 	}
 	d.machine(ctx)
-	if d.tempDir, err = privateFolder(d.cfg); err != nil {
-		d.fail("temporary folder", "set TMPDIR to a folder that this account may write to", "%v", err)
+	if d.tempDir, err = privateFolder(filepath.Dir(d.cfg.AuthDBPath), ".ankisyncd-doctor-*"); err != nil {
+		d.fail("temporary folder", setTempDir, "%v", err)
 		return
 	}
 	defer os.RemoveAll(d.tempDir) //nolint:errcheck // temporary
 	d.data(ctx)
-}
-
-// privateFolder makes a folder for copies. Where there is no folder for
-// temporary files, as in a container that holds the program alone, it lies
-// beside the user database.
-func privateFolder(cfg *config.Config) (string, error) {
-	const pattern = ".ankisyncd-doctor-*"
-	dir, err := os.MkdirTemp("", pattern)
-	if err == nil {
-		return dir, nil
-	}
-	dir, second := os.MkdirTemp(filepath.Dir(cfg.AuthDBPath), pattern)
-	if second != nil {
-		return "", errors.Join(err, second)
-	}
-	return dir, nil
 }
 
 // print writes a line for each finding and, indented, what to do about it.

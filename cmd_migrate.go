@@ -55,8 +55,13 @@ func migrateAction(c *cli.Context) error {
 	if f, ok := c.App.ErrWriter.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		m.progress.w = f
 	}
-	report, err := m.run(c.Context)
+	ctx, stop := untilSignal(c.Context)
+	defer stop()
+	report, err := m.run(ctx)
 	m.progress.clear()
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errLeft) {
+		return fmt.Errorf("migrate: interrupted; nothing was left at %s", m.to)
+	}
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -68,14 +73,16 @@ func migrateAction(c *cli.Context) error {
 
 // migrationReport tells what was copied, and that it was found to be the same.
 type migrationReport struct {
-	From      string         `json:"from"`
-	To        string         `json:"to"`
-	Layout    string         `json:"layout"`
-	DryRun    bool           `json:"dry_run"`
-	Accounts  []string       `json:"accounts"` // in auth.db; null if there is none
-	Devices   int            `json:"devices"`
-	Users     []migratedUser `json:"users"`
-	NextSteps []string       `json:"next_steps"`
+	From     string         `json:"from"`
+	To       string         `json:"to"`
+	Layout   string         `json:"layout"`
+	DryRun   bool           `json:"dry_run"`
+	Accounts []string       `json:"accounts"` // in auth.db; null if there is none
+	Devices  int            `json:"devices"`
+	Users    []migratedUser `json:"users"`
+	// PassedOver are folders beside the users' that look like no user's.
+	PassedOver []string `json:"passed_over,omitempty"`
+	NextSteps  []string `json:"next_steps"`
 }
 
 // migratedUser is what a user has at the new place.
@@ -141,6 +148,9 @@ func (r *migrationReport) print(w io.Writer) error {
 		fmt.Fprintf(&b, "accounts: %d, with %s logged in\n", len(r.Accounts), plural(r.Devices, "device"))
 	}
 	fmt.Fprintf(&b, "%s with %s %s: %s -> %s (%s layout)\n", plural(len(r.Users), "user"), plural(files, "media file"), verb, r.From, r.To, r.Layout)
+	if len(r.PassedOver) > 0 {
+		fmt.Fprintf(&b, "passed over, as nothing of a user is in there: %s\n", some(r.PassedOver))
+	}
 	for _, s := range r.NextSteps {
 		fmt.Fprintf(&b, "next: %s\n", s)
 	}

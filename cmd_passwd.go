@@ -8,7 +8,7 @@ func cmdPasswd() *cli.Command {
 		Usage:     "change password of a user",
 		ArgsUsage: "USERNAME...",
 		Description: "Asks as adduser does. Devices of the user are logged out at once, " +
-			"unless keep_sessions_on_passwd is set.",
+			"unless keep_sessions_on_passwd is set. With an unknown name nothing is changed.",
 		Category: categoryUsers,
 		Flags:    settingFlags()[:2],
 		Action: func(c *cli.Context) error {

@@ -67,10 +67,13 @@ func restoreAction(c *cli.Context) (err error) {
 			return err
 		}
 	}
-	if err := awaitCollection(c.Context, c.App.ErrWriter, store, user, wait); err != nil {
+	// Only now: at the question Ctrl-C ends the program, as it should.
+	ctx, stop := untilSignal(c.Context)
+	defer stop()
+	if err := awaitCollection(ctx, c.App.ErrWriter, store, user, wait); err != nil {
 		return err
 	}
-	if err := store.Restore(c.Context, user, id); err != nil {
+	if err := store.Restore(ctx, user, id); err != nil {
 		return restoreError(user, id, err)
 	}
 	if err := store.Close(); err != nil {
@@ -124,6 +127,9 @@ func awaitCollection(ctx context.Context, stderr io.Writer, store *collection.St
 	end := time.Now().Add(wait)
 	for told := false; ; told = true {
 		_, err := store.Meta(ctx, user)
+		if ctx.Err() != nil {
+			return errRestoreStopped
+		}
 		if !errors.Is(err, collection.ErrBusy) {
 			return nil // a damaged collection is no obstacle; Restore says the rest
 		}
@@ -137,10 +143,13 @@ func awaitCollection(ctx context.Context, stderr io.Writer, store *collection.St
 		select {
 		case <-time.After(every):
 		case <-ctx.Done():
-			return ctx.Err()
+			return errRestoreStopped
 		}
 	}
 }
+
+// errRestoreStopped: somebody pressed Ctrl-C while the collection was awaited.
+var errRestoreStopped = errors.New("restore: interrupted, nothing was changed")
 
 func restoreError(user, id string, err error) error {
 	switch {

@@ -107,6 +107,9 @@ func logConfig(log *slog.Logger, cfg *config.Config) {
 // closed last, when no request runs any more.
 func serve(ctx context.Context, stop func(), cfg *config.Config, log *slog.Logger, stdout io.Writer) (err error) {
 	defer runtime.KeepAlive(tuneMemory(cfg))
+	if err := checkUsers(cfg); err != nil { // names the variables, as the stores cannot
+		return err
+	}
 	if err := createAccounts(ctx, cfg); err != nil {
 		return err
 	}

@@ -105,10 +105,7 @@ func (a *userAdmin) rs(c *cli.Context, actions rsActions) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if u := actions.add; u != nil {
-		if err := s.AddUser(ctx, u[0], u[1]); err != nil {
-			return err
-		}
-		if err := a.makeFolder(u[0]); err != nil {
+		if err := a.create(ctx, s, u[0], u[1], s.AddUser); err != nil {
 			return err
 		}
 	}

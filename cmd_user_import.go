@@ -41,15 +41,12 @@ func cmdUserImport() *cli.Command {
 				if u.Hashed {
 					add = s.ImportUser
 				}
-				switch err := add(c.Context, u.Name, string(u.Secret)); {
+				switch err := a.create(c.Context, s, u.Name, string(u.Secret), add); {
 				case errors.Is(err, auth.ErrUserExists):
 					fmt.Fprintf(c.App.Writer, "%s: exists already, unchanged\n", u.Name)
 					continue
 				case err != nil:
 					return fmt.Errorf("%s: user %s: %w", u.Source, u.Name, err)
-				}
-				if err := a.makeFolder(u.Name); err != nil {
-					return err
 				}
 				fmt.Fprintf(c.App.Writer, "%s: imported\n", u.Name)
 			}

@@ -17,7 +17,7 @@ import (
 // ended in a traceback, one line on standard error stands, with exit code 1.
 func newCtlApp(arg0 string, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	return plainApp("ankisyncctl", stdin, stdout, stderr, func(c *cli.Context) error {
-		a := &userAdmin{stdin: stdin, stdout: stdout, stderr: stderr}
+		a := &userAdmin{stdin: stdin, stdout: stdout, stderr: stderr, asOriginals: true}
 		commands := map[string]func(context.Context, []string) error{
 			"adduser": a.add, "deluser": a.delete, "passwd": a.passwd, "lsuser": a.listPlain,
 		}

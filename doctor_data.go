@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ankisyncd/ankisyncd/auth"
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/config"
 	"github.com/ankisyncd/ankisyncd/media"
@@ -22,11 +24,15 @@ const strayAge = time.Hour
 func (d *doctor) data(ctx context.Context) {
 	users, known := d.users(ctx)
 	root := config.Abs(d.cfg.DataRoot)
-	folders, err := userFolders(root)
+	folders, passed, err := userFolders(root, users)
 	if err != nil {
 		d.fail("data_root", "see that the server's user may read it", "%v", err)
 		return
 	}
+	if len(passed) > 0 {
+		d.ok("data_root", "%s passed over, as nothing of a user is in there: %s", plural(len(passed), "folder"), some(passed))
+	}
+	d.sharedFolders(root, users)
 	if known {
 		if missing := without(users, folders); len(missing) > 0 {
 			d.ok("users", "%s without a folder yet: %s", plural(len(missing), "user"), some(missing))
@@ -41,6 +47,17 @@ func (d *doctor) data(ctx context.Context) {
 			return
 		}
 		d.user(ctx, name, filepath.Join(root, name))
+	}
+}
+
+// sharedFolders looks for accounts that have one folder, whom the server keeps out.
+func (d *doctor) sharedFolders(root string, users []string) {
+	for _, names := range alike(users) {
+		for i, name := range names {
+			if other, err := mistakenFor(root, name, names[i+1:]); err == nil && other != "" {
+				d.fail("users", "\"deluser\" one of the two: its folder stays", "%q and %q have one folder, as the file system takes the two names for one; neither is let in", name, other)
+			}
+		}
 	}
 }
 
@@ -81,7 +98,13 @@ func (d *doctor) users(ctx context.Context) (users []string, known bool) {
 		d.warn("users", "give everybody an account by \"adduser\", and remove allow_anyone", "authentication is off: every name with every password is let in")
 		return nil, false
 	}
-	users, devices, err := readUsers(ctx, authOptions(d.cfg, nil), d.tempDir)
+	o := authOptions(d.cfg, nil)
+	all := len(o.StaticUsers)
+	o.StaticUsers = slices.DeleteFunc(o.StaticUsers, func(u auth.StaticUser) bool { return u.Valid() != nil })
+	if len(o.StaticUsers) < all && o.AuthDB == "" {
+		return nil, false // a fault of the configuration, which has been told
+	}
+	users, devices, err := readUsers(ctx, o, d.tempDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, true
 	}

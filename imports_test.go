@@ -22,7 +22,7 @@ var rooms = map[string][]string{
 	// wiring
 	".": {
 		"api", "auth", "collection", "config", "media", "rendering", "scheduling", "search", "shortcut", "sync",
-		"github.com/urfave/cli/v2", "github.com/VictoriaMetrics/metrics", "golang.org/x/term", "net/http",
+		"github.com/urfave/cli/v2", "github.com/VictoriaMetrics/metrics", "golang.org/x/term", "golang.org/x/text", "net/http",
 	},
 
 	// front rooms: HTTP, no SQL; peers that never import one another

@@ -24,9 +24,11 @@ type migration struct {
 	copyFiles, dryRun bool
 	progress          *progress
 	fromRoot, stage   string // the source's data root; where things are put together
+	tempDir           string // private; for copies
 	accounts          []string
 	devices           int
 	users             []*sourceUser
+	passed            []string // folders that are no users'
 	created           []string // at the new place, for the way back out
 }
 
@@ -42,25 +44,24 @@ type sourceUser struct {
 var errLive = errors.New("a server is using it; stop that server first")
 
 // plan looks at everything that is to be copied. Nothing is written but private
-// copies in the system's temporary folder.
+// copies.
 func (m *migration) plan(ctx context.Context) error {
-	if err := m.directories(); err != nil {
-		return err
-	}
-	names, err := userFolders(m.fromRoot)
-	if err != nil {
-		return err
-	}
+	var err error
 	if m.authDB != "" {
 		if m.accounts, m.devices, err = m.readAccounts(ctx, m.authDB, m.sessionDB); err != nil {
 			return fmt.Errorf("%s: %w", m.authDB, liveError(err))
 		}
 	}
+	names, passed, err := userFolders(m.fromRoot, m.accounts)
+	if err != nil {
+		return err
+	}
+	m.passed = passed
 	if len(names) == 0 && m.authDB == "" {
 		return fmt.Errorf("%s holds neither users' folders nor an auth.db", m.from)
 	}
 	for _, name := range names {
-		u, err := inspectUser(ctx, name, filepath.Join(m.fromRoot, name))
+		u, err := m.inspectUser(ctx, name, filepath.Join(m.fromRoot, name))
 		if err != nil {
 			return fmt.Errorf("user %s: %w", name, liveError(err))
 		}
@@ -98,6 +99,9 @@ func (m *migration) directories() error {
 	entries, err := os.ReadDir(m.to)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if isDir(filepath.Join(m.to, stageName)) {
+		return fmt.Errorf("%s holds what a migrate that was killed has left: remove it and try again", m.to)
 	}
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is not empty, and nothing is ever overwritten", m.to)
@@ -145,14 +149,14 @@ func isFile(path string) bool { fi, err := os.Stat(path); return err == nil && f
 // readAccounts lists users and counts devices; files that are read are copied
 // first.
 func (m *migration) readAccounts(ctx context.Context, authDB, sessionDB string) ([]string, int, error) {
-	users, devices, err := readUsers(ctx, auth.Options{AuthDB: authDB, SessionDB: sessionDB}, "")
+	users, devices, err := readUsers(ctx, auth.Options{AuthDB: authDB, SessionDB: sessionDB}, m.tempDir)
 	return append([]string{}, users...), devices, err
 }
 
 // inspectUser reads what there is of one user.
-func inspectUser(ctx context.Context, name, dir string) (*sourceUser, error) {
+func (m *migration) inspectUser(ctx context.Context, name, dir string) (*sourceUser, error) {
 	u := &sourceUser{name: name, dir: dir}
-	info, err := collection.Inspect(ctx, filepath.Join(dir, collection.FileName), "", collection.CheckQuick)
+	info, err := collection.Inspect(ctx, filepath.Join(dir, collection.FileName), m.tempDir, collection.CheckQuick)
 	switch {
 	case errors.Is(err, collection.ErrNotFound):
 	case err != nil:
@@ -162,7 +166,7 @@ func inspectUser(ctx context.Context, name, dir string) (*sourceUser, error) {
 	default:
 		u.col = &info
 	}
-	if u.media, err = inspectMedia(ctx, dir, ""); err != nil {
+	if u.media, err = inspectMedia(ctx, dir, m.tempDir); err != nil {
 		return nil, err
 	}
 	entries, err := os.ReadDir(dir)

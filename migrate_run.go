@@ -20,10 +20,19 @@ const stageName = ".ankisyncd-migrate"
 
 // run does it all. On an error nothing is left at the new place.
 func (m *migration) run(ctx context.Context) (report *migrationReport, err error) {
+	if err := m.directories(); err != nil {
+		return nil, err
+	}
+	// Beside the new place, not in it, unless that is all that there is: a
+	// volume that is mounted for it.
+	if m.tempDir, err = privateFolder(existingParent(m.to), ".ankisyncd-migrate-*"); err != nil {
+		return nil, fmt.Errorf("%w; %s", err, setTempDir)
+	}
+	defer os.RemoveAll(m.tempDir) //nolint:errcheck // temporary
 	if err := m.plan(ctx); err != nil {
 		return nil, err
 	}
-	report = &migrationReport{From: m.from, To: m.to, Layout: "python", DryRun: m.dryRun, Accounts: m.accounts, Devices: m.devices, Users: []migratedUser{}}
+	report = &migrationReport{From: m.from, To: m.to, Layout: "python", DryRun: m.dryRun, Accounts: m.accounts, Devices: m.devices, Users: []migratedUser{}, PassedOver: m.passed}
 	if m.layout == media.Official {
 		report.Layout = "official"
 	}
@@ -36,9 +45,7 @@ func (m *migration) run(ctx context.Context) (report *migrationReport, err error
 	}
 	defer func() {
 		if err != nil {
-			for _, path := range slices.Backward(m.created) {
-				_ = os.RemoveAll(path)
-			}
+			err = m.undo(err)
 		}
 	}()
 	root, err := m.makeFolders()
@@ -59,6 +66,19 @@ func (m *migration) run(ctx context.Context) (report *migrationReport, err error
 		return nil, err
 	}
 	return report, os.Remove(m.stage)
+}
+
+// errLeft: something had to be left at the new place.
+var errLeft = errors.New("what was made could not be removed")
+
+// undo removes all that was made at the new place, because of err.
+func (m *migration) undo(err error) error {
+	for _, path := range slices.Backward(m.created) {
+		if rerr := os.RemoveAll(path); rerr != nil && !errors.Is(err, errLeft) {
+			err = fmt.Errorf("%w; %w: %w", err, errLeft, rerr)
+		}
+	}
+	return err
 }
 
 // makeFolders makes the folders at the new place and returns the data root.
@@ -99,7 +119,7 @@ func (m *migration) user(ctx context.Context, u *sourceUser, final string) (*mig
 		if err := os.MkdirAll(to, 0o700); err != nil {
 			return nil, err
 		}
-		if _, err := m.link(filepath.Join(u.dir, collection.SnapshotDir, name), filepath.Join(to, name)); err != nil {
+		if _, err := m.link(ctx, filepath.Join(u.dir, collection.SnapshotDir, name), filepath.Join(to, name)); err != nil {
 			return nil, err
 		}
 	}
@@ -193,7 +213,7 @@ func (m *migration) media(ctx context.Context, u *sourceUser, dir string) (linke
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 			return 0, err
 		}
-		isLink, err := m.link(filepath.Join(u.dir, path), target)
+		isLink, err := m.link(ctx, filepath.Join(u.dir, path), target)
 		if err != nil {
 			return 0, err
 		}
@@ -205,11 +225,15 @@ func (m *migration) media(ctx context.Context, u *sourceUser, dir string) (linke
 	return linked, media.Convert(ctx, dir, m.layout)
 }
 
+// copyPart is how many bytes of a large file are copied before a look at whether
+// somebody wants to stop.
+const copyPart = 16 << 20
+
 // link makes dst another name of the file src where that can be done, and else
 // a copy that belongs to the owner of the source; a linked file is the source's
 // too and stays as it is. It is for files that are replaced, but never written
 // to in place.
-func (m *migration) link(src, dst string) (linked bool, err error) {
+func (m *migration) link(ctx context.Context, src, dst string) (linked bool, err error) {
 	if fi, err := os.Lstat(src); err == nil && fi.Mode().IsRegular() && !m.copyFiles {
 		if err := os.Link(src, dst); err == nil {
 			return true, nil
@@ -229,7 +253,12 @@ func (m *migration) link(src, dst string) (linked bool, err error) {
 		return false, err
 	}
 	inheritOwner(m.fromRoot, dst)
-	if _, err := io.Copy(out, in); err != nil {
+	for err == nil {
+		if _, err = io.CopyN(out, in, copyPart); err == nil {
+			err = ctx.Err()
+		}
+	}
+	if !errors.Is(err, io.EOF) {
 		return false, errors.Join(err, out.Close())
 	}
 	return false, errors.Join(out.Sync(), out.Close(), os.Chtimes(dst, fi.ModTime(), fi.ModTime()))

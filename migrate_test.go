@@ -124,7 +124,7 @@ func TestMigrateThereAndBack(t *testing.T) {
 // checkLayout wants nothing in users' folders but what the layout has.
 func checkLayout(t *testing.T, root, db, folder string) {
 	t.Helper()
-	users, err := userFolders(root)
+	users, _, err := userFolders(root, nil)
 	if err != nil || len(users) < 2 {
 		t.Fatal(users, err)
 	}

@@ -87,7 +87,7 @@ func sameMedia(want, got *media.Report, layout media.Layout) error {
 // written what the copy lacks.
 func (m *migration) unchanged(ctx context.Context) error {
 	for _, u := range m.users {
-		now, err := inspectUser(ctx, u.name, u.dir)
+		now, err := m.inspectUser(ctx, u.name, u.dir)
 		if err != nil {
 			return fmt.Errorf("user %s: %w", u.name, liveError(err))
 		}

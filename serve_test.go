@@ -167,16 +167,16 @@ func TestServeAndSignals(t *testing.T) {
 }
 
 // TestServeCreatesAccount: ankisyncd-rs makes the account that its environment
-// names, once.
+// names, once, also where the folder of its database is not there yet.
 func TestServeCreatesAccount(t *testing.T) {
 	dir := t.TempDir()
-	env := []string{"ANKISYNCD_USERNAME=me", "ANKISYNCD_PASSWORD=secret%", "ANKISYNCD_DATA_ROOT=" + dir + "/c", "ANKISYNCD_AUTH_DB_PATH=" + dir + "/auth.db"}
+	env := []string{"ANKISYNCD_USERNAME=me", "ANKISYNCD_PASSWORD=secret%", "ANKISYNCD_DATA_ROOT=" + dir + "/c", "ANKISYNCD_AUTH_DB_PATH=" + dir + "/c/auth.db"}
 	for range 2 {
 		p := startServer(t, env, "--listen", "127.0.0.1:0")
 		p.stop(syscall.SIGTERM)
 	}
 	var out strings.Builder
-	code := run([]string{"ankisyncd", "--set", "auth_db_path=" + dir + "/auth.db", "lsuser"}, strings.NewReader(""), &out, io.Discard)
+	code := run([]string{"ankisyncd", "--set", "auth_db_path=" + dir + "/c/auth.db", "lsuser"}, strings.NewReader(""), &out, io.Discard)
 	if code != 0 || out.String() != "me\n" {
 		t.Errorf("lsuser: %d, %q", code, out.String())
 	}

@@ -33,9 +33,17 @@ func buildHandlers(ctx context.Context, cfg *config.Config, log *slog.Logger, m 
 	}
 	o := authOptions(cfg, m.countLogins(log.With(loggerKey, "users")))
 	o.GiveBack = giveBackMemory
-	users, err := auth.Open(ctx, o)
+	var users *auth.Store
+	if !o.AllowAnyone {
+		guard := &folderGuard{root: root, log: o.Log, users: func(ctx context.Context) ([]string, error) { return users.Users(ctx) }}
+		o.Admit = guard.admit
+	}
+	users, err = auth.Open(ctx, o)
 	if err != nil {
 		return h, nil, err
+	}
+	if err := checkStaticFolders(ctx, root, o.StaticUsers, users); err != nil {
+		return h, nil, errors.Join(err, users.Close())
 	}
 	collections := collection.New(root, collectionOptions(cfg, log.With(loggerKey, "collection")))
 	files := media.Open(root, media.Options{

@@ -237,7 +237,7 @@ func (s *serverCtl) users(ctx context.Context, command string, names []string) e
 	if err != nil {
 		return err
 	}
-	a := &userAdmin{cfg: cfg, stdin: s.stdin, stdout: s.stdout, stderr: s.stderr, prompt: "Password: "}
+	a := &userAdmin{cfg: cfg, stdin: s.stdin, stdout: s.stdout, stderr: s.stderr, prompt: "Password: ", asOriginals: true}
 	_, err = os.Stat(cfg.AuthDBPath)
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/ankisyncd/ankisyncd/config"
 )
 
 // certCheckEvery is how often the files of the certificate are looked at, at
@@ -39,6 +41,17 @@ func loadCertificate(certPath, keyPath string, log *slog.Logger) (*certificate, 
 	}
 	c.checked = time.Now()
 	return c, nil
+}
+
+// checkCertificate reports why the server could not serve TLS, if it is to.
+func checkCertificate(cfg *config.Config) error {
+	if cfg.TLSCert == "" || cfg.TLSKey == "" {
+		return nil
+	}
+	if _, err := tls.LoadX509KeyPair(config.Abs(cfg.TLSCert), config.Abs(cfg.TLSKey)); err != nil {
+		return fmt.Errorf("tls_cert (%s), tls_key (%s): %w", cfg.Source("tls_cert"), cfg.Source("tls_key"), err)
+	}
+	return nil
 }
 
 func (c *certificate) versions() (v [2]fileVersion) {

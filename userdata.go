@@ -18,6 +18,24 @@ import (
 // What the commands that look at data directories have in common. None of this
 // runs in the server's own process: it opens files without its locks.
 
+// privateFolder makes a folder for copies. Where there is no folder for
+// temporary files, as in a container that holds the program alone, it lies in
+// another one.
+func privateFolder(otherwise, pattern string) (string, error) {
+	dir, err := os.MkdirTemp("", pattern)
+	if err == nil {
+		return dir, nil
+	}
+	dir, second := os.MkdirTemp(otherwise, pattern)
+	if second != nil {
+		return "", errors.Join(err, second)
+	}
+	return dir, nil
+}
+
+// setTempDir is what to do if there is none.
+const setTempDir = "set TMPDIR to a folder that this account may write to"
+
 // inspectMedia reads a user's media without any effect on the folder dir: the
 // database that counts is copied to a private folder below tempDir first.
 func inspectMedia(ctx context.Context, dir, tempDir string) (*media.Report, error) {
@@ -39,40 +57,57 @@ func inspectMedia(ctx context.Context, dir, tempDir string) (*media.Report, erro
 	return media.Inspect(ctx, tmp, dir)
 }
 
-// userFolders lists the folders below a data root that are users': all but
-// those that cannot be a user's name, as those of our temporary folders, and
-// those that begin with a dot and hold nothing of ours (.git, .Trash-1000).
-func userFolders(root string) ([]string, error) {
-	entries, err := os.ReadDir(root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		isDir := e.IsDir()
-		if e.Type()&fs.ModeSymlink != 0 {
-			fi, err := os.Stat(filepath.Join(root, e.Name()))
-			isDir = err == nil && fi.IsDir()
-		}
-		if !isDir || auth.ValidUserName(e.Name()) != nil {
-			continue
-		}
-		if !strings.HasPrefix(e.Name(), ".") || holdsData(filepath.Join(root, e.Name())) {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil
+// systemFolders are made by file systems, other systems and storage boxes at the
+// root of a disk or of a shared folder, often for nobody else to read.
+var systemFolders = []string{
+	"lost+found", "@eaDir", "@tmp", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "$RECYCLE.BIN", "RECYCLER",
+	"System Volume Information", ".Trashes", ".Spotlight-V100", ".fseventsd", ".DocumentRevisions-V100", ".TemporaryItems",
 }
 
-// holdsData reports whether anything in a folder is what a user's has.
-func holdsData(dir string) bool {
+func isSystemFolder(name string) bool {
+	return strings.HasPrefix(name, ".Trash-") || slices.ContainsFunc(systemFolders, func(s string) bool { return strings.EqualFold(s, name) })
+}
+
+// userFolders lists the folders below a data root that are users'. Those that
+// cannot be a user's name, as those of our temporary folders, are not. Those of
+// systemFolders and those that begin with a dot (.git) are passed over, and
+// listed as such, if nothing of ours is in them and none of accounts has the
+// name.
+func userFolders(root string, accounts []string) (names, passed []string, err error) {
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		isDir := e.IsDir()
+		if e.Type()&fs.ModeSymlink != 0 {
+			fi, err := os.Stat(filepath.Join(root, name))
+			isDir = err == nil && fi.IsDir()
+		}
+		if !isDir || auth.ValidUserName(name) != nil {
+			continue
+		}
+		system := isSystemFolder(name)
+		if (system || strings.HasPrefix(name, ".")) && !slices.Contains(accounts, name) && !holdsData(filepath.Join(root, name), !system) {
+			passed = append(passed, name)
+			continue
+		}
+		names = append(names, name)
+	}
+	return names, passed, nil
+}
+
+// holdsData reports whether anything in a folder is what a user's has; unread is
+// what to say of a folder that cannot be looked into.
+func holdsData(dir string, unread bool) bool {
 	ours := slices.Concat([]string{collection.FileName, collection.SnapshotDir}, media.DatabaseNames(), media.FolderNames())
 	return slices.ContainsFunc(ours, func(name string) bool {
 		_, err := os.Lstat(filepath.Join(dir, name))
-		return err == nil || !errors.Is(err, fs.ErrNotExist) // one that cannot be read is not passed over
+		return err == nil || unread && !errors.Is(err, fs.ErrNotExist)
 	})
 }
 

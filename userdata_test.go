@@ -11,13 +11,14 @@ import (
 	"github.com/ankisyncd/ankisyncd/collection"
 )
 
-// TestUserFolders: a user may have a name that begins with a dot; what else
-// begins with one and holds nothing of ours is no user's.
+// TestUserFolders: a user may have a name that begins with a dot, or that of a
+// folder which systems make; what else has such a name and holds nothing of ours
+// is no user's.
 func TestUserFolders(t *testing.T) {
 	root := t.TempDir()
 	for _, path := range []string{
 		"alice/", ".bob/collection.anki2", ".carol/collection.media/", ".dan/media.db", ".eve/media/", ".import-frank/collection.anki2",
-		".grace/snapshots/old", "lost+found/", ".git/config", ".Trash-1000/files/", ".file", "file", ".ankisyncd-spool/collection.anki2", ".empty/",
+		".grace/snapshots/old", "lost+found/", "#recycle/", "@eaDir/collection.anki2", "$Recycle.Bin/", "System Volume Information/x", ".git/config", ".Trash-1000/files/", ".file", "file", ".ankisyncd-spool/collection.anki2", ".empty/", ".frank/",
 	} {
 		full := filepath.Join(root, path)
 		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
@@ -33,10 +34,11 @@ func TestUserFolders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []string{".bob", ".carol", ".dan", ".eve", ".grace", ".import-frank", "alice", "lost+found"}
-	got, err := userFolders(root)
-	if slices.Sort(got); err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %q, %v\nwant %q", got, err, want)
+	want := []string{"#recycle", ".bob", ".carol", ".dan", ".eve", ".frank", ".grace", ".import-frank", "@eaDir", "alice"}
+	wantPassed := []string{"$Recycle.Bin", ".Trash-1000", ".empty", ".git", "System Volume Information", "lost+found"}
+	got, passed, err := userFolders(root, []string{".frank", "#recycle"})
+	if err != nil || !slices.Equal(got, want) || !slices.Equal(passed, wantPassed) {
+		t.Errorf("got %q and %q, %v\nwant %q and %q", got, passed, err, want, wantPassed)
 	}
 }
 

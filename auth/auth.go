@@ -21,6 +21,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -105,6 +106,10 @@ type Options struct {
 	// MaxHashes is how many password hashes are computed at once; 0 means one
 	// per CPU, at most 4. Each takes 7 MiB of memory.
 	MaxHashes int
+	// Admit may keep a user out whose password or key is right: false is
+	// answered as a wrong one is. It is called with every request, so it must
+	// be quick, and has to log why. nil: all are let in.
+	Admit func(ctx context.Context, user string) (bool, error)
 	// GiveBack is called when hashes have left garbage that is not needed soon;
 	// it must not take long. nil: the garbage collector sees to it some day.
 	GiveBack func()

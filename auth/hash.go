@@ -81,7 +81,8 @@ func parseHash(s string) (passwordHash, error) {
 	case "pbkdf2-sha512":
 		return parsePBKDF2(parts[1:], sha512.New)
 	}
-	return passwordHash{}, fmt.Errorf("%w: scheme %q", ErrInvalidHash, parts[0])
+	// Not what stands there: it may be a password.
+	return passwordHash{}, fmt.Errorf("%w: neither $argon2id$ nor $pbkdf2-sha256$ nor $pbkdf2-sha512$", ErrInvalidHash)
 }
 
 const (

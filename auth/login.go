@@ -31,6 +31,9 @@ func (s *Store) Login(ctx context.Context, name, password string, from netip.Add
 			s.logLogin(ctx, name, from, client, err)
 			return "", err
 		}
+		if err := s.admit(ctx, name, ErrBadCredentials); err != nil {
+			return "", err
+		}
 		hkey, err := s.newSession(ctx, name, u, from, client)
 		if err == nil {
 			s.logLogin(ctx, name, from, client, nil)
@@ -51,6 +54,21 @@ func (s *Store) Authenticate(ctx context.Context, name, password string, from ne
 	_, cached, err := s.authenticate(ctx, name, password, from)
 	if err != nil || !cached {
 		s.logLogin(ctx, name, from, cleanClient(client), err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.admit(ctx, name, ErrBadCredentials)
+}
+
+// admit asks Options.Admit; no is the error that it stands for.
+func (s *Store) admit(ctx context.Context, name string, no error) error {
+	if s.o.Admit == nil {
+		return nil
+	}
+	ok, err := s.o.Admit(ctx, name)
+	if err == nil && !ok {
+		err = no
 	}
 	return err
 }

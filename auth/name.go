@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
 	"unicode"
@@ -31,6 +32,9 @@ var reserved = []string{"auth.db", "session.db", "ankisyncd.conf", "ankisyncd.to
 //
 //   - the empty name, "." and "..", names with "/" or NUL, and on Windows, where
 //     they would leave the data root, with "\" or ":"
+//   - on Windows, names that it does not take as they are (the folder "alice." is
+//     that of alice there): with one of <>"|?*, control characters, a dot or space
+//     at the end, and those of devices (con, nul)
 //   - more than MaxUserName bytes, and bytes that are not UTF-8 (no client can send them)
 //   - in any case of letters, the names of our own files (auth.db, session.db,
 //     ankisyncd.conf, ankisyncd.toml, production.ini), of their journals
@@ -43,6 +47,8 @@ func ValidUserName(name string) error {
 		return fmt.Errorf("%w: %q is a folder of the system", ErrInvalidName, name)
 	case strings.ContainsAny(name, separators):
 		return fmt.Errorf("%w: %q has one of %q in it", ErrInvalidName, name, separators)
+	case runtime.GOOS == "windows" && !storableOnWindows(name):
+		return fmt.Errorf("%w: Windows has no folder %q", ErrInvalidName, name)
 	case len(name) > MaxUserName:
 		return fmt.Errorf("%w: it has %d bytes, at most %d can be", ErrInvalidName, len(name), MaxUserName)
 	case !utf8.ValidString(name):
@@ -62,6 +68,18 @@ func ValidUserName(name string) error {
 		return fmt.Errorf("%w: names that begin with .ankisyncd are the server's own", ErrInvalidName)
 	}
 	return nil
+}
+
+var windowsDevice = regexp.MustCompile(`^(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?$`)
+
+// storableOnWindows reports whether Windows has files of that name as it is.
+func storableOnWindows(name string) bool {
+	for _, c := range name {
+		if c < ' ' || strings.ContainsRune(`<>:"|?*`, c) {
+			return false
+		}
+	}
+	return !strings.HasSuffix(name, ".") && !strings.HasSuffix(name, " ") && !windowsDevice.MatchString(name)
 }
 
 // logName makes a name that came from outside fit for one line of a log: control

@@ -98,20 +98,17 @@ func (s *Store) addStatic(users []StaticUser) error {
 	s.static = make(map[string]*user, len(users))
 	s.official = make(map[keyHash]string, len(users))
 	for _, su := range users {
-		if err := ValidUserName(su.Name); err != nil {
+		h, err := su.parse()
+		if err != nil {
 			return err
 		}
 		if s.static[su.Name] != nil {
 			return fmt.Errorf("auth: user %q is defined twice in the environment", su.Name)
 		}
-		u := &user{static: true, stored: "plain " + su.Password, hash: plainHash(su.Password)}
+		u := &user{static: true, stored: "plain " + su.Password, hash: h}
 		secret := su.Password
 		if su.PHC != "" {
-			h, err := parseHash(su.PHC)
-			if err != nil {
-				return fmt.Errorf("user %q of the environment: %w", su.Name, err)
-			}
-			u.stored, u.hash, secret = "phc "+su.PHC, h, su.PHC
+			u.stored, secret = "phc "+su.PHC, su.PHC
 			if s.users == nil && s.o.AuthDB == "" && (s.dummy.scheme == 0 || h.rounds > s.dummy.rounds) {
 				s.dummy = h
 			}
@@ -121,6 +118,26 @@ func (s *Store) addStatic(users []StaticUser) error {
 		s.official[hashKey(hex.EncodeToString(sum[:]))] = su.Name
 	}
 	return nil
+}
+
+// Valid reports why Open would refuse this user, or nil. It computes no hash.
+func (su StaticUser) Valid() error {
+	_, err := su.parse()
+	return err
+}
+
+func (su StaticUser) parse() (passwordHash, error) {
+	if err := ValidUserName(su.Name); err != nil {
+		return passwordHash{}, err
+	}
+	if su.PHC == "" {
+		return plainHash(su.Password), nil
+	}
+	h, err := parseHash(su.PHC)
+	if err != nil {
+		return h, fmt.Errorf("user %q of the environment: %w", su.Name, err)
+	}
+	return h, nil
 }
 
 // Close writes what is still to be written and closes the tables.
@@ -187,6 +204,9 @@ func (s *Store) session(ctx context.Context, k *key, secret string) (Session, er
 		}
 	} else if ValidUserName(k.user) != nil {
 		return Session{}, ErrUnknownKey
+	}
+	if err := s.admit(ctx, k.user, ErrUnknownKey); err != nil {
+		return Session{}, err
 	}
 	return Session{User: k.user, SK: secret, ID: k.id, seen: k.seen}, nil
 }

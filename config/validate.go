@@ -29,6 +29,7 @@ func (c *Config) Validate() error {
 	v.listen()
 	v.tls()
 	v.rest()
+	v.twice()
 	return errors.Join(v.errs...)
 }
 
@@ -177,6 +178,55 @@ func (v *validator) rest() {
 	if v.c.RestPort != 0 && v.c.RestPort == v.c.MetricsPort {
 		v.bad("rest_port", "must differ from metrics_port")
 	}
+}
+
+// twice refuses listeners that would be in one another's way.
+func (v *validator) twice() {
+	taken := map[string]bool{}
+	try := func(name string, addresses ...string) {
+		for _, a := range addresses {
+			for other := range taken {
+				if sameListener(a, other) {
+					v.bad(name, "%s is listened on already, by way of %s", a, other)
+					break
+				}
+			}
+			taken[a] = true
+		}
+	}
+	try("listen", v.c.Addresses()...)
+	if v.c.RestPort != 0 && v.c.RestPort != v.c.Port { // else the API shares the sync server's
+		try("rest_port", net.JoinHostPort(v.c.RestHost, strconv.Itoa(v.c.RestPort)))
+	}
+	if v.c.MetricsPort != 0 && v.c.MetricsPort != v.c.RestPort { // see rest
+		try("metrics_port", net.JoinHostPort(v.c.MetricsHost, strconv.Itoa(v.c.MetricsPort)))
+	}
+}
+
+// sameListener reports whether only one of two addresses can be listened on: they
+// have the same port, not 0, and one's host is the other's or has it in it.
+func sameListener(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if strings.HasPrefix(a, unixPrefix) || strings.HasPrefix(b, unixPrefix) || errA != nil || errB != nil {
+		return a == b
+	}
+	if n, err := strconv.Atoi(portA); err != nil || n == 0 || strings.TrimLeft(portA, "0") != strings.TrimLeft(portB, "0") {
+		return false
+	}
+	return hostA == hostB || hostWithin(hostA, hostB) || hostWithin(hostB, hostA)
+}
+
+// hostWithin reports whether who listens on all has host too.
+func hostWithin(host, all string) bool {
+	ip, err := netip.ParseAddr(host)
+	switch all {
+	case "", "::":
+		return true
+	case "0.0.0.0": // listened on for IPv4 alone
+		return host == "" || host == "localhost" || err == nil && (ip.Is4() || ip == netip.IPv6Unspecified())
+	}
+	return false
 }
 
 // unixPrefix begins a listen address that is a unix socket.
