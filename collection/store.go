@@ -112,7 +112,9 @@ type user struct {
 	sem  chan struct{}
 	col  *handle
 	sync *session
-	pins int // downloads that read the main file; no checkpoint meanwhile
+	// ended are the keys of the syncs before, latest last.
+	ended []string
+	pins  int // downloads that read the main file; no checkpoint meanwhile
 	// unpinned is closed when pins falls to 0; nil while it is.
 	unpinned chan struct{}
 	// torn is shared by those downloads: true if the file had to be written to
