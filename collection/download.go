@@ -18,12 +18,13 @@ import (
 type Download struct {
 	r      io.Reader
 	size   int64
-	packed bool
+	packed int64
 	close  func() error
 }
 
-// Packed reports whether what is read is packed as an upload was.
-func (d *Download) Packed() bool { return d.packed }
+// PackedSize is the length in bytes of what is read, if it is packed as an upload
+// was; else 0.
+func (d *Download) PackedSize() int64 { return d.packed }
 
 // Size is the length in bytes, unpacked.
 func (d *Download) Size() int64 { return d.size }
