@@ -21,6 +21,7 @@ type session struct {
 	steps    int // that have begun
 	cursor   chunkCursor
 	ahead    *aheadChunk // nil if there is none
+	handed   handedChunk
 	delta    Counts
 	// unsent: there are rows that neither side would send any more: one came that
 	// its sender still has marked as changed, or the client has synced with a

@@ -143,6 +143,8 @@ type step struct {
 	// large handles a message that is not small, as a stream; where it is nil
 	// message gets the whole of it.
 	large func(ctx context.Context, c *call, body *scanner) (any, error)
+	// lost, if set, is told that message's answer could not be sent.
+	lost func(c *call)
 	// stream handles the others.
 	stream func(w *responder, c *call) error
 }
@@ -161,7 +163,7 @@ func (s *Server) table() map[string]step {
 		{name: "start", message: s.start},
 		{name: "applyGraves", message: s.applyGraves},
 		{name: "applyChanges", message: s.applyChanges},
-		{name: "chunk", limit: smallMessage, message: s.chunk},
+		{name: "chunk", limit: smallMessage, message: s.chunk, lost: s.chunkLost},
 		{name: "applyChunk", message: s.applyChunk, large: s.applyLargeChunk},
 		{name: "sanityCheck2", limit: smallMessage, message: s.sanityCheck},
 		{name: "finish", limit: smallMessage, message: s.finish},
@@ -269,7 +271,11 @@ func (s *Server) serve(w *responder, c *call) (err error) {
 	if err != nil {
 		return err
 	}
-	return w.json(c, answer)
+	err = w.json(c, answer)
+	if err != nil && st.lost != nil {
+		st.lost(c)
+	}
+	return err
 }
 
 // isPython2 is true of the desktop clients of the 2.0 line.
