@@ -89,8 +89,11 @@ type Server struct {
 	memory   *budget      // what large messages may take, bytes
 
 	holdUpload func() // tests: called when it is known what became of an upload
-	pages      aheadPages
-	mediaPage  int // changes in an answer of mediaChanges
+	// The next two are tests' to change.
+	mediaUSN      func(ctx context.Context, user string) (int32, error) // of Options.Media
+	mediaPatience time.Duration
+	pages         aheadPages
+	mediaPage     int // changes in an answer of mediaChanges
 }
 
 // New returns a Server.
@@ -122,7 +125,7 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, memory: newBudget(largeMemory), mediaPage: media.MaxChanges}
+	s := &Server{o: o, memory: newBudget(largeMemory), mediaPage: media.MaxChanges, mediaUSN: o.Media.LastUSN, mediaPatience: mediaPatience}
 	s.steps = s.table()
 	return s
 }
