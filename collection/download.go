@@ -101,6 +101,7 @@ func (s *Store) Download(ctx context.Context, name string, o DownloadOptions) (*
 	if d == nil && !o.Schema11 {
 		return tempDownload(private)
 	}
+	defer s.temps.hold(private)()
 	defer os.Remove(private)
 	down, err := s.downgradedFile(ctx, filepath.Dir(private), private, o)
 	if d == nil {
@@ -188,6 +189,7 @@ func (s *Store) downgradedFile(ctx context.Context, dir, src string, o DownloadO
 	if err != nil {
 		return nil, err
 	}
+	defer s.temps.hold(tmp)() // it is open then
 	if err := Downgrade(ctx, src, tmp, o.TextIDs); err != nil {
 		removeWithSides(tmp)
 		return nil, fmt.Errorf("downgrade: %w", err)

@@ -95,7 +95,8 @@ type Store struct {
 	open   *list.List // of *user, most recently used first
 	closed bool
 
-	packed packedCopies // has a lock of its own
+	packed packedCopies // these have locks of their own
+	temps  heldTemps
 
 	stop chan struct{}
 	done chan struct{}
