@@ -208,7 +208,8 @@ func TestGravesAsTextOrNumbers(t *testing.T) {
 
 // TestSpoolIsReadAgain: from memory and from a file.
 func TestSpoolIsReadAgain(t *testing.T) {
-	c := &call{s: New(Options{TempDir: t.TempDir()})}
+	c := &call{s: New(Options{TempDir: t.TempDir()}), r: httptest.NewRequest(http.MethodPost, "/", nil)}
+	c.session.User = "u"
 	for _, n := range []int{10, spoolInMemory + 10} {
 		want := bytes.Repeat([]byte("0123456789"), n/10)
 		sp, err := c.spool(bytes.NewReader(want), "x")
@@ -225,7 +226,7 @@ func TestSpoolIsReadAgain(t *testing.T) {
 			}
 		}
 		sp.close()
-		if left := c.s.spooling.Load(); left != 0 {
+		if left := c.s.spooled.total; left != 0 || len(c.s.spooled.of) > 0 {
 			t.Errorf("%d bytes are still counted", left)
 		}
 	}

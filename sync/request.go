@@ -43,6 +43,8 @@ type call struct {
 	// noPayload: there was no data, which counts as "{}".
 	noPayload bool
 	closers   []func()
+	// reserved is what counts as strangers' memory, bytes.
+	reserved int64
 }
 
 // zstd reports whether the answer is to be compressed.

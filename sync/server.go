@@ -82,11 +82,14 @@ type Observation struct {
 // Server is the handler of the sync protocol. It sets no deadlines: how long a
 // body may stand still is for the http.Server that it is mounted on to say.
 type Server struct {
-	o        Options
-	steps    map[string]step
-	idForms  idForms
-	spooling atomic.Int64 // bytes in spools
-	memory   *budget      // what large messages may take, bytes
+	o       Options
+	steps   map[string]step
+	idForms idForms
+	// What lies in spools of users, and of those who are not known yet; and what
+	// the latter hold in memory, bytes.
+	spooled, strangers spoolShares
+	strangersHold      atomic.Int64
+	memory             *budget // what large messages may take, bytes
 
 	holdUpload func() // tests: called when it is known what became of an upload
 	// The next two are tests' to change.
@@ -126,6 +129,11 @@ func New(o Options) *Server {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{o: o, memory: newBudget(largeMemory), mediaPage: media.MaxChanges, mediaUSN: o.Media.LastUSN, mediaPatience: mediaPatience}
+	// An upload may come before the key of its sender. Beside one there is room for
+	// a message of somebody else's.
+	largest := max(o.MaxUploadBytes, o.MaxMediaZipBytes, o.MaxMessageBytes) + formOverhead
+	s.spooled = newSpoolShares(2*largest, largest)
+	s.strangers = newSpoolShares(largest+o.MaxMessageBytes, largest)
 	s.steps = s.table()
 	return s
 }
