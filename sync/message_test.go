@@ -188,6 +188,28 @@ func TestLargeMessagesWait(t *testing.T) {
 	})
 }
 
+// TestLargeMessagesWaitOnce: all the waits of one message together are no longer.
+func TestLargeMessagesWaitOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{})
+		c := message(s, "applyChunk", func() io.Reader { return strings.NewReader("{}") })
+		began := time.Now()
+		giveBack, err := s.memory.take(t.Context(), largeMemory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(3*largePatience/4, giveBack)
+		first, err := c.share(largeMemory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = c.share(1); statusOf(err) != http.StatusServiceUnavailable || time.Since(began) != largePatience {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		first()
+	})
+}
+
 // TestGravesAsTextOrNumbers: ids come as either.
 func TestGravesAsTextOrNumbers(t *testing.T) {
 	for in, want := range map[string]string{
