@@ -62,7 +62,7 @@ func newServer(ctx context.Context, cfg *config.Config, log *slog.Logger, handle
 		Handler: s.guard, Context: base, Wants: isStatusCheck,
 		IdleTimeout: cfg.HTTPIdleTimeout, HeaderTimeout: cfg.HTTPHeaderTimeout, WriteTimeout: cfg.HTTPStallTimeout,
 	}
-	s.http.ConnState = s.front.ConnState
+	s.front.Attach(s.http)
 	if s.cert != nil {
 		s.http.TLSConfig = s.cert.config()
 	}

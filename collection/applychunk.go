@@ -148,10 +148,11 @@ func (se *session) mergeNote(h *handle, t *Note) error {
 		fields[i] = schema.CleanField(fields[i])
 	}
 	flds := schema.JoinFields(fields)
+	tags := schema.CleanTags(t.Tags)
 	sfld, csum := schema.SortField(fields, sh.sortField), int64(schema.Checksum(fields[0]))
 	n, err := h.exec(`UPDATE notes SET guid = ?, mid = ?, mod = ?, usn = ?, tags = ?, flds = ?, sfld = ?, csum = ?,
 		flags = 0, data = ''`+mustMerge,
-		t.GUID, t.MID, t.Mod, int64(se.serverUSN), t.Tags, flds, sfld, csum, t.ID, int64(se.clientUSN), t.Mod)
+		t.GUID, t.MID, t.Mod, int64(se.serverUSN), tags, flds, sfld, csum, t.ID, int64(se.clientUSN), t.Mod)
 	if err != nil {
 		return fmt.Errorf("merge note: %w", err)
 	}
@@ -160,7 +161,7 @@ func (se *session) mergeNote(h *handle, t *Note) error {
 	}
 	n, err = h.exec(`INSERT OR IGNORE INTO notes (id, guid, mid, mod, usn, tags, flds, sfld, csum, flags, data)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')`,
-		t.ID, t.GUID, t.MID, t.Mod, int64(se.serverUSN), t.Tags, flds, sfld, csum)
+		t.ID, t.GUID, t.MID, t.Mod, int64(se.serverUSN), tags, flds, sfld, csum)
 	if err != nil {
 		return fmt.Errorf("merge note: %w", err)
 	}

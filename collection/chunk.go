@@ -35,17 +35,69 @@ type chunkCursor struct {
 
 // Chunk returns the next rows that changed here since the client's last sync
 // (docs/protocol.md §6.5), in the order revlog, cards, notes. The last chunk
-// has Done set.
+// has Done set; who asks once more after it has not got it, and gets it again.
 func (s *Store) Chunk(ctx context.Context, name, skey string) (Chunk, error) {
+	return s.ChunkFor(ctx, name, skey, "")
+}
+
+// ChunkFor is Chunk for a client that may say one request twice: when the
+// connection breaks before the answer has come, on another one. So who asks on
+// another connection than for the chunk before gets that again, once. conn names
+// the connection. That a client gets rows twice does no harm, that it gets them
+// not at all would go unnoticed.
+func (s *Store) ChunkFor(ctx context.Context, name, skey, conn string) (Chunk, error) {
 	var out Chunk
 	err := s.step(ctx, name, skey, func(u *user, se *session) error {
+		if p := &se.handed; p.some && !p.again && (p.done || p.conn != conn) {
+			se.takeBack()
+			p.again = true
+		} else {
+			p.again = false
+		}
+		before := se.position()
 		var err error
 		if out, err = se.nextChunk(u.col); err == nil && !out.Done {
 			s.readAhead(u, se)
 		}
+		se.handed = handedChunk{some: true, again: se.handed.again, conn: conn, done: out.Done, before: before}
 		return err
 	})
 	return out, err
+}
+
+// ChunkLost takes back the last chunk, which could not be sent: it is the next. It
+// is ErrConflict if that sync is not going on.
+func (s *Store) ChunkLost(ctx context.Context, name, skey string) error {
+	return s.step(ctx, name, skey, func(_ *user, se *session) error {
+		if se.handed.some {
+			se.takeBack()
+			se.handed = handedChunk{}
+		}
+		return nil
+	})
+}
+
+// handedChunk is the chunk that was handed out last.
+type handedChunk struct {
+	some   bool // there is one
+	again  bool // it was handed out twice
+	done   bool
+	conn   string
+	before chunkCursor
+}
+
+// takeBack makes the chunk that was handed out last the next one.
+func (se *session) takeBack() {
+	se.ahead = nil
+	se.cursor = se.handed.before
+}
+
+// position is where the next chunk begins.
+func (se *session) position() chunkCursor {
+	if se.ahead != nil {
+		return se.ahead.before
+	}
+	return se.cursor
 }
 
 // aheadChunk is the next chunk, read while the client is busy with the one before.

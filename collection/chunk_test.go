@@ -112,7 +112,11 @@ func TestChunkPaging(t *testing.T) {
 						t.Errorf("table %d: %d rows, %d of them different; want %d", i, len(ids[i]), got, tt.want[i])
 					}
 				}
-				// Asked again, there is nothing more.
+				// Asked again, the last one was lost; and then there is nothing more.
+				last, err := r.s.Chunk(t.Context(), testUser, "k")
+				if rest := (tt.n[0] + tt.n[1] + tt.n[2]); err != nil || !last.Done || rest == tt.want[0]+tt.want[1]+tt.want[2] && len(last.Revlog)+len(last.Cards)+len(last.Notes) != rest%chunkRows {
+					t.Errorf("the last one again: %+v, %v", last, err)
+				}
 				if c, err := r.s.Chunk(t.Context(), testUser, "k"); err != nil || !c.Done || len(c.Revlog)+len(c.Cards)+len(c.Notes) > 0 {
 					t.Errorf("after the end: %+v, %v", c, err)
 				}
@@ -282,5 +286,50 @@ func chunkWhileRowsGo(t *testing.T, ahead bool) {
 	}
 	if seen != 597 {
 		t.Errorf("%d cards", seen)
+	}
+}
+
+// TestChunkAgain: a client whose connection broke before the answer came asks once
+// more, on another one, and loses nothing. What comes on another connection each
+// time, through a proxy, ends as well.
+func TestChunkAgain(t *testing.T) {
+	for _, ahead := range []bool{false, true} {
+		t.Run(fmt.Sprint("ahead ", ahead), func(t *testing.T) {
+			r := newRig(t, Options{})
+			path := newFile(t, setUSN10)
+			fill(t, path, "cards", 600, func(int) int { return 7 })
+			r.put(testUser, path)
+			r.start(5, false)
+			want := func(conn string, first int64, n int, done bool) {
+				t.Helper()
+				c, err := r.s.ChunkFor(t.Context(), testUser, "k", conn)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(c.Cards) != n || n > 0 && (c.Cards[0].ID != first || c.Cards[n-1].ID != first+int64(n)-1) || c.Done != done {
+					t.Fatalf("on %s: %d cards, done %v, want %d from %d, done %v", conn, len(c.Cards), c.Done, n, first, done)
+				}
+				if ahead && !done {
+					r.awaitAhead()
+				}
+			}
+			want("a", 1, 250, false)
+			want("b", 1, 250, false)
+			want("b", 251, 250, false)
+			want("c", 251, 250, false)
+			want("d", 501, 100, true) // once each
+			want("e", 501, 100, true)
+			want("e", 0, 0, true)
+
+			r.start(5, false)
+			want("", 1, 250, false)
+			want("", 251, 250, false)
+			if err := r.s.ChunkLost(t.Context(), testUser, "k"); err != nil {
+				t.Fatal(err)
+			}
+			want("", 251, 250, false)
+			want("", 501, 100, true)
+			want("", 501, 100, true) // who has got the last one asks for no more
+		})
 	}
 }

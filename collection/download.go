@@ -18,12 +18,13 @@ import (
 type Download struct {
 	r      io.Reader
 	size   int64
-	packed bool
+	packed int64
 	close  func() error
 }
 
-// Packed reports whether what is read is packed as an upload was.
-func (d *Download) Packed() bool { return d.packed }
+// PackedSize is the length in bytes of what is read, if it is packed as an upload
+// was; else 0.
+func (d *Download) PackedSize() int64 { return d.packed }
 
 // Size is the length in bytes, unpacked.
 func (d *Download) Size() int64 { return d.size }
@@ -100,6 +101,7 @@ func (s *Store) Download(ctx context.Context, name string, o DownloadOptions) (*
 	if d == nil && !o.Schema11 {
 		return tempDownload(private)
 	}
+	defer s.temps.hold(private)()
 	defer os.Remove(private)
 	down, err := s.downgradedFile(ctx, filepath.Dir(private), private, o)
 	if d == nil {
@@ -187,6 +189,7 @@ func (s *Store) downgradedFile(ctx context.Context, dir, src string, o DownloadO
 	if err != nil {
 		return nil, err
 	}
+	defer s.temps.hold(tmp)() // it is open then
 	if err := Downgrade(ctx, src, tmp, o.TextIDs); err != nil {
 		removeWithSides(tmp)
 		return nil, fmt.Errorf("downgrade: %w", err)

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -42,11 +43,45 @@ func tempPath(dir string) (string, error) {
 	return f.Name(), f.Close()
 }
 
-// staleTemp is the age at which a temporary file belongs to nobody any more.
+// staleTemp is the age at which a temporary file belongs to nobody any more, beyond
+// Options.CheckTimeout, for which another process may be looking at one.
 const staleTemp = 10 * time.Minute
 
+// heldTemps are the temporary files that are in use outside their user's lock. The
+// zero value is empty.
+type heldTemps struct {
+	mu    sync.Mutex
+	paths map[string]struct{}
+}
+
+// hold keeps the file at path from removal until release is called.
+func (t *heldTemps) hold(path string) (release func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.paths == nil {
+		t.paths = map[string]struct{}{}
+	}
+	t.paths[path] = struct{}{}
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.paths, path)
+	}
+}
+
+// has reports whether path is held, or is what SQLite keeps beside one that is.
+func (t *heldTemps) has(path string) bool {
+	for _, suffix := range sideSuffixes {
+		path = strings.TrimSuffix(path, suffix)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.paths[path]
+	return ok
+}
+
 // removeTemps removes what crashed operations left in dir.
-func removeTemps(dir string, now time.Time) {
+func (s *Store) removeTemps(dir string, now time.Time) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
@@ -55,8 +90,9 @@ func removeTemps(dir string, now time.Time) {
 		if !strings.HasPrefix(e.Name(), tempPrefix) {
 			continue
 		}
-		if fi, err := e.Info(); err == nil && tempAge(fi, now) > staleTemp {
-			_ = os.Remove(filepath.Join(dir, e.Name()))
+		path := filepath.Join(dir, e.Name())
+		if fi, err := e.Info(); err == nil && tempAge(fi, now) > s.o.CheckTimeout+staleTemp && !s.temps.has(path) {
+			_ = os.Remove(path)
 		}
 	}
 }

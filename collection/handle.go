@@ -184,7 +184,7 @@ func (s *Store) opened(ctx context.Context, u *user) (*handle, error) {
 }
 
 func (s *Store) openStored(ctx context.Context, u *user) (*handle, error) {
-	removeTemps(u.dir, time.Now())
+	s.removeTemps(u.dir, time.Now())
 	if err := u.dropLiveSnapshots(); err != nil {
 		return nil, err
 	}

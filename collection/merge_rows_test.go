@@ -248,3 +248,20 @@ func TestGravesInStart(t *testing.T) {
 	r.wantRows(`SELECT count(*) FROM cards`, "0")
 	r.wantRows(`SELECT oid, usn FROM graves ORDER BY oid`, "1|10", "9|10")
 }
+
+// TestNoteTagsAreTidied: the column is searched for " tag " (docs/protocol.md §6.6).
+func TestNoteTagsAreTidied(t *testing.T) {
+	for in, want := range map[string]string{"": "", " foo ": " foo ", "foo": " foo ", "a  b": " a b ", " a\u3000b ": " a b ", "  ": ""} {
+		r := newRig(t, Options{})
+		r.seed(testUser, setUSN10)
+		for mod := range int64(2) { // a new one, and then a known one
+			r.start(5, true)
+			err := r.s.ApplyChunk(t.Context(), testUser, "k", Chunk{Notes: []Note{{ID: 1, GUID: "g", MID: ntBasic, Mod: 2e9 + mod, USN: 10, Tags: in, Flds: "a\x1fb"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.finish()
+			r.wantRows(`SELECT quote(tags) FROM notes`, "'"+want+"'")
+		}
+	}
+}

@@ -122,7 +122,7 @@ func interrupt(t *rapid.T, r *rig, c *modelClient) func(step int) error {
 		ctx := context.Background()
 		switch how {
 		case "abort":
-			if err := r.s.Abort(ctx, testUser); err != nil {
+			if err := r.s.Abort(ctx, testUser, ""); err != nil {
 				t.Fatal(err)
 			}
 			return errVanish
@@ -251,7 +251,7 @@ func TestCountsAreKeptRight(t *testing.T) {
 			}
 			switch rapid.IntRange(0, 3).Draw(rt, "end") {
 			case 0:
-				if err := r.s.Abort(ctx, testUser); err != nil {
+				if err := r.s.Abort(ctx, testUser, ""); err != nil {
 					rt.Fatal(err)
 				}
 			case 1:

@@ -99,5 +99,5 @@ func (c *packedCopies) download(u *user) *Download {
 		return nil
 	}
 	r := k.packed.Reader()
-	return &Download{r: r, size: k.size, packed: true, close: r.Close}
+	return &Download{r: r, size: k.size, packed: int64(k.packed.Len()), close: r.Close}
 }

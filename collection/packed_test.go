@@ -37,7 +37,7 @@ func (r *rig) packedDownload(user string, o DownloadOptions) string {
 		r.t.Fatal(err)
 	}
 	defer d.Close()
-	if !d.Packed() {
+	if d.PackedSize() == 0 {
 		return ""
 	}
 	if fi, err := os.Stat(r.file(user)); err != nil || fi.Size() != d.Size() {

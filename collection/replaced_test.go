@@ -117,7 +117,7 @@ func TestReplaced(t *testing.T) {
 				r.t.Errorf("Finish = %v", err)
 			}
 		},
-		"abort":       func(r *rig) { _ = r.s.Abort(context.Background(), testUser) },
+		"abort":       func(r *rig) { _ = r.s.Abort(context.Background(), testUser, "") },
 		"it vanishes": func(r *rig) { r.clock.add(20 * time.Minute); r.s.sweep() },
 		"restart":     func(r *rig) { r.reopen() },
 	}

@@ -3,6 +3,7 @@ package collection
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type session struct {
 	steps    int // that have begun
 	cursor   chunkCursor
 	ahead    *aheadChunk // nil if there is none
+	handed   handedChunk
 	delta    Counts
 	// unsent: there are rows that neither side would send any more: one came that
 	// its sender still has marked as changed, or the client has synced with a
@@ -66,7 +68,7 @@ func (s *Store) rollback(u *user) {
 		return
 	}
 	before := u.sync.before
-	u.sync = nil
+	u.endSync()
 	if err := u.col.rollback(); err != nil {
 		// A connection whose transaction cannot be ended is of no use: closing
 		// it rolls back.
@@ -77,6 +79,26 @@ func (s *Store) rollback(u *user) {
 	}
 	u.remember(before)
 }
+
+// endSync forgets the sync that was going on, but not its key.
+func (u *user) endSync() {
+	key := u.sync.skey
+	u.sync = nil
+	if key == "" || len(key) > maxEndedKey {
+		return
+	}
+	if len(u.ended) == maxEnded {
+		u.ended = slices.Delete(u.ended, 0, 1)
+	}
+	u.ended = append(u.ended, key)
+}
+
+// Limits of what is remembered of syncs that are over: how many, and how long a
+// key, bytes. Clients' have at most ten or so.
+const (
+	maxEnded    = 8
+	maxEndedKey = 64
+)
 
 // Start begins a sync (docs/protocol.md §6.2): it ends any that is going on,
 // opens the transaction, unburies cards if a new day has begun, and returns
@@ -104,6 +126,7 @@ func (s *Store) Start(ctx context.Context, name string, o StartOptions) (Graves,
 			// An older file has been put in the place of the one that it knows.
 			unsent: o.ClientUSN > before.USN,
 		}
+		u.ended = slices.DeleteFunc(u.ended, func(key string) bool { return key == o.SKey })
 		ok := false
 		defer func() {
 			if !ok {
@@ -142,11 +165,15 @@ type StartOptions struct {
 	Graves *Graves
 }
 
-// Abort ends the user's running sync, whoever began it. It is no error if
-// there is none.
-func (s *Store) Abort(ctx context.Context, name string) error {
+// Abort ends the user's running sync, whoever began it: the key of a client
+// whose user stopped it is a new one. But a client whose own sync is over, of
+// which it may just have heard, ends nobody else's. It is no error if there is
+// nothing to end.
+func (s *Store) Abort(ctx context.Context, name, skey string) error {
 	return s.withUser(ctx, name, func(u *user) error {
-		s.rollback(u)
+		if !slices.Contains(u.ended, skey) {
+			s.rollback(u)
+		}
 		return nil
 	})
 }
@@ -176,7 +203,7 @@ func (s *Store) Finish(ctx context.Context, name, skey string) (int64, error) {
 		}
 		committed, err := h.commitHere()
 		if committed {
-			u.sync = nil
+			u.endSync()
 		}
 		if err != nil {
 			return fmt.Errorf("commit sync: %w", err)

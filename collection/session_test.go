@@ -65,11 +65,11 @@ func TestConflicts(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A user's abort, which comes with a key of its own.
-	if err := r.s.Abort(ctx, testUser); err != nil {
+	if err := r.s.Abort(ctx, testUser, ""); err != nil {
 		t.Fatal(err)
 	}
 	r.wantConflicts("aborted", "second")
-	if err := r.s.Abort(ctx, testUser); err != nil {
+	if err := r.s.Abort(ctx, testUser, ""); err != nil {
 		t.Errorf("abort of nothing: %v", err)
 	}
 	wantDump(t, "after all that", r.dump(testUser), before)
@@ -309,7 +309,7 @@ func testCloseWhileRequestsWait(t *testing.T) {
 	errs := make(chan error, 4)
 	for _, f := range []func() error{
 		func() error { return r.s.ApplyChunk(context.Background(), testUser, "k", Chunk{}) },
-		func() error { return r.s.Abort(context.Background(), testUser) },
+		func() error { return r.s.Abort(context.Background(), testUser, "") },
 		func() error { return r.upload(newFile(t)) },
 		func() error { _, err := r.s.Download(context.Background(), testUser, DownloadOptions{}); return err },
 	} {

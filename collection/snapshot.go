@@ -251,6 +251,7 @@ func (s *Store) Restore(ctx context.Context, name, id string) error {
 	if err != nil {
 		return err
 	}
+	defer s.temps.hold(tmp)()
 	defer removeWithSides(tmp)
 	_ = os.Remove(tmp)
 	err = copyFile(filepath.Join(u.dir, SnapshotDir, id+snapshotExt), tmp)

@@ -95,7 +95,8 @@ type Store struct {
 	open   *list.List // of *user, most recently used first
 	closed bool
 
-	packed packedCopies // has a lock of its own
+	packed packedCopies // these have locks of their own
+	temps  heldTemps
 
 	stop chan struct{}
 	done chan struct{}
@@ -112,7 +113,9 @@ type user struct {
 	sem  chan struct{}
 	col  *handle
 	sync *session
-	pins int // downloads that read the main file; no checkpoint meanwhile
+	// ended are the keys of the syncs before, latest last.
+	ended []string
+	pins  int // downloads that read the main file; no checkpoint meanwhile
 	// unpinned is closed when pins falls to 0; nil while it is.
 	unpinned chan struct{}
 	// torn is shared by those downloads: true if the file had to be written to

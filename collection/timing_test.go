@@ -124,7 +124,7 @@ func TestUnbury(t *testing.T) {
 			r.wantRows(`SELECT DISTINCT mod, usn FROM cards`, "100|3")
 			r.wantRows(`SELECT coalesce((SELECT val FROM config WHERE KEY = 'lastUnburied'), '')`, tt.last)
 			r.wantRows(`SELECT count(*) FROM config WHERE KEY = 'rollover'`, "0")
-			if err := r.s.Abort(t.Context(), testUser); err != nil {
+			if err := r.s.Abort(t.Context(), testUser, ""); err != nil {
 				t.Fatal(err)
 			}
 			r.wantRows(`SELECT id, queue FROM cards ORDER BY id`, stay...)

@@ -76,10 +76,14 @@ func (s *Store) upload(ctx context.Context, name string, r io.Reader, place func
 		return err
 	}
 	s.packed.forget(u)
-	tmp, size, err := s.receive(u.dir, r)
-	if tmp != "" {
-		defer removeWithSides(tmp)
+	f, err := createTemp(u.dir)
+	if err != nil {
+		return err
 	}
+	tmp := f.Name()
+	defer s.temps.hold(tmp)()
+	defer removeWithSides(tmp)
+	size, err := s.receive(f, r)
 	if err != nil {
 		return err
 	}
@@ -99,18 +103,13 @@ func (s *Store) upload(ctx context.Context, name string, r io.Reader, place func
 	})
 }
 
-// receive writes r, n bytes, to a new temporary file in dir.
-func (s *Store) receive(dir string, r io.Reader) (path string, n int64, err error) {
-	f, err := createTemp(dir)
-	if err != nil {
-		return "", 0, err
-	}
-	path = f.Name()
+// receive writes r, n bytes, to f and closes it.
+func (s *Store) receive(f *os.File, r io.Reader) (n int64, err error) {
 	n, err = io.Copy(&steadyWriter{f: f, send: func(from, n int64) { writeOut(f, from, n) }}, io.LimitReader(r, s.o.MaxUploadBytes+1))
 	if err == nil && n > s.o.MaxUploadBytes {
 		err = ErrTooLarge
 	}
-	return path, n, errors.Join(err, f.Close())
+	return n, errors.Join(err, f.Close())
 }
 
 // steadyBytes is how much of an upload waits in the kernel before it is sent to
@@ -327,7 +326,7 @@ func (s *Store) replace(ctx context.Context, u *user, tmp, reason string) error 
 	}
 	u.known = nil // whatever the new one's state is, it is the wanted one
 	s.prune(u)
-	removeTemps(u.dir, time.Now())
+	s.removeTemps(u.dir, time.Now())
 	h, err := s.opened(ctx, u)
 	if err != nil {
 		return fmt.Errorf("open the new collection: %w", err)

@@ -155,7 +155,7 @@ var table = []key{
 	{
 		name: "sync_expiry", group: groupTimes, def: "5m", unit: "time", ex: "2m",
 		field: func(c *Config) any { return &c.SyncExpiry }, check: atLeast(10 * time.Second),
-		doc: `A begun sync whose client has not been heard of for so long is rolled back.`,
+		doc: `A begun sync whose client has not been heard of for so long is rolled back. So does the next sync, upload or download of any of the user's devices; until then requests of the RESTful API for that user, those that only read too, are answered with 409 after ten seconds.`,
 	},
 	{
 		name: "http_idle_timeout", group: groupTimes, def: "15m", unit: "time", ex: "10m",

@@ -153,19 +153,29 @@ func Open(root string, o Options) *Store {
 // answers from memory as long as the files on disk are the ones last seen, and
 // then waits for nobody.
 func (s *Store) LastUSN(ctx context.Context, user string) (int32, error) {
-	dir, err := s.userDir(user)
-	if err != nil {
-		return 0, err
-	}
-	if c, ok := s.cached(user); ok && c.valid(dir) {
-		return usn32(c.usn), nil
+	if usn, ok := s.KnownUSN(user); ok {
+		return usn, nil
 	}
 	var usn int64
-	err = s.with(ctx, user, false, func(h *handle) error {
+	err := s.with(ctx, user, false, func(h *handle) error {
 		usn = h.last
 		return nil
 	})
 	return usn32(usn), err
+}
+
+// KnownUSN is LastUSN where that waits for nobody; ok is false where it may have
+// to, or fail.
+func (s *Store) KnownUSN(user string) (usn int32, ok bool) {
+	dir, err := s.userDir(user)
+	if err != nil {
+		return 0, false
+	}
+	c, ok := s.cached(user)
+	if !ok || !c.valid(dir) {
+		return 0, false
+	}
+	return usn32(c.usn), true
 }
 
 // Changes lists the rows with a usn above lastUSN in ascending order of usn, at

@@ -74,6 +74,16 @@ func SplitTags(tags string) []string {
 	return strings.FieldsFunc(tags, isTagSeparator)
 }
 
+// CleanTags is JoinTags of SplitTags, which most texts are already.
+func CleanTags(tags string) string {
+	n := len(tags)
+	if n == 0 || n > 2 && tags[0] == ' ' && tags[n-1] == ' ' && tags[1] != ' ' && tags[n-2] != ' ' &&
+		!strings.Contains(tags, "  ") && !strings.Contains(tags, "\u3000") {
+		return tags
+	}
+	return JoinTags(SplitTags(tags))
+}
+
 // JoinTags writes the tags column of a note: a space before, between and after
 // the tags, "" if there are none.
 func JoinTags(tags []string) string {

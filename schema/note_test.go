@@ -96,9 +96,15 @@ func TestFieldsAndTags(t *testing.T) {
 	if got := SplitFields(""); len(got) != 1 {
 		t.Errorf("a note has at least one field: %q", got)
 	}
-	for in, want := range map[string]string{"": "", " a  b ": " a b ", "a\u3000b": " a b "} {
+	for in, want := range map[string]string{
+		"": "", " ": "", "  ": "", "   ": "", "a": " a ", " a": " a ", "a ": " a ", " a ": " a ", "  a ": " a ", " a  ": " a ", " a b ": " a b ", " a  b ": " a b ",
+		"a\u3000b": " a b ", " a\u3000b ": " a b ", " \u3000 ": "",
+	} {
 		if got := JoinTags(SplitTags(in)); got != want {
 			t.Errorf("tags of %q = %q, want %q", in, got, want)
+		}
+		if got := CleanTags(in); got != want {
+			t.Errorf("clean tags of %q = %q, want %q", in, got, want)
 		}
 	}
 	for in, want := range map[string]string{

@@ -24,7 +24,8 @@ func BenchmarkEmpty(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			srv := &http.Server{Handler: h, ConnState: front.ConnState} //nolint:gosec // loopback
+			srv := &http.Server{Handler: h} //nolint:gosec // loopback
+			front.Attach(srv)
 			go func() { _ = srv.Serve(front.Listen(ln)) }()
 			defer srv.Close()
 			c, err := net.Dial("tcp", ln.Addr().String())

@@ -26,7 +26,7 @@ import (
 )
 
 // Front takes the short cut on all connections of its listeners. Set the fields
-// before the first Listen, and hand ConnState to the http.Server.
+// before the first Listen, and Attach it to the http.Server.
 type Front struct {
 	// Handler answers, as it would for net/http. It gets no sign of a client
 	// that goes away, so what it does must be short; and its answer is sent when
@@ -50,13 +50,34 @@ type Front struct {
 // Listen returns a listener whose connections take the short cut.
 func (f *Front) Listen(ln net.Listener) net.Listener { return &listener{ln, f} }
 
-// ConnState is the http.Server's hook.
-func (f *Front) ConnState(nc net.Conn, state http.ConnState) {
-	if c, ok := nc.(*conn); ok && state == http.StateIdle {
-		c.between = true
-		f.forget(c)
+// Attach has srv, whose Handler is set, tell where its requests begin and end.
+// What comes from the listeners of other Fronts, or of none, is not touched.
+func (f *Front) Attach(srv *http.Server) {
+	srv.ConnState = func(nc net.Conn, state http.ConnState) {
+		if c, ok := nc.(*conn); ok && state == http.StateIdle {
+			c.between.Store(true)
+			f.forget(c)
+		}
 	}
+	srv.ConnContext = func(ctx context.Context, nc net.Conn) context.Context {
+		if c, ok := nc.(*conn); ok {
+			return context.WithValue(ctx, connKey{}, c)
+		}
+		return ctx
+	}
+	// A request's head may be in net/http's buffer already, behind the one before:
+	// then no Read begins it, and what is read next is its body.
+	next := srv.Handler
+	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+			c.between.Store(false)
+		}
+		next.ServeHTTP(w, r)
+	})
+	srv.DisableGeneralOptionsHandler = true // it would not pass there
 }
+
+type connKey struct{}
 
 // Shutdown ends the connections that wait for their next request and that
 // net/http, which has seen none of them yet, would grant some seconds more. No
@@ -115,17 +136,20 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: nc, f: l.f, between: true, fresh: true, remote: nc.RemoteAddr().String()}, nil
+	c := &conn{Conn: nc, f: l.f, fresh: true, remote: nc.RemoteAddr().String()}
+	c.between.Store(true)
+	return c, nil
 }
 
 // conn is a connection as net/http reads it. Its fields belong to the goroutine
-// of net/http that serves the connection, which also calls ConnState.
+// of net/http that serves the connection, which also calls the hooks.
 type conn struct {
 	net.Conn
 	f      *Front
 	remote string
-	// between: what is read next is the beginning of a request.
-	between bool
+	// between: what is read next is the beginning of a request. (net/http's look
+	// ahead for the end of the connection is a goroutine of its own.)
+	between atomic.Bool
 	// fresh: net/http has not had a request from it yet.
 	fresh bool
 	// room is the size of net/http's buffer, once known. Where it offers less,
@@ -145,7 +169,7 @@ type conn struct {
 // that it can, into net/http's own buffer, and returns with the first request
 // that it leaves alone.
 func (c *conn) Read(p []byte) (int, error) {
-	if !c.between {
+	if !c.between.Load() {
 		return c.Conn.Read(p)
 	}
 	if c.room == 0 {
@@ -167,7 +191,8 @@ func (c *conn) Read(p []byte) (int, error) {
 			}
 		}
 		if n > 0 {
-			c.between, c.fresh = false, false
+			c.between.Store(false)
+			c.fresh = false
 			c.f.forget(c)
 			if answered {
 				// What net/http set for its own request was moved since.

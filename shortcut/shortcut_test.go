@@ -66,7 +66,8 @@ func newRig(t *testing.T, h http.HandlerFunc) *rig {
 		Handler: both, Context: context.WithValue(t.Context(), key{}, true), IdleTimeout: idle, HeaderTimeout: header, WriteTimeout: stall,
 		Wants: func(path string) bool { return strings.HasSuffix(path, "/meta") },
 	}
-	g.srv = &http.Server{Handler: both, ConnState: g.front.ConnState, IdleTimeout: idle, ReadHeaderTimeout: header}
+	g.srv = &http.Server{Handler: both, IdleTimeout: idle, ReadHeaderTimeout: header}
+	g.front.Attach(g.srv)
 	ended := make(chan error, 1)
 	go func() { ended <- g.srv.Serve(g.front.Listen(g.net)) }()
 	t.Cleanup(func() {
@@ -477,4 +478,40 @@ func TestNoneAfterShutdown(t *testing.T) {
 		c.send(post("/meta", "a"))
 		c.want("net/http", "POST /meta a")
 	})
+}
+
+// TestPipelinedHead: a body that is read when its head came along with the
+// request before is no request, though it looks like one.
+func TestPipelinedHead(t *testing.T) {
+	for _, head := range []string{
+		"POST /sync/upload HTTP/1.1", "OPTIONS * HTTP/1.1",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			body := post("/sync/meta", "smuggled")
+			c := newRig(t, func(w http.ResponseWriter, r *http.Request) {
+				// As large as net/http's own buffer, or larger.
+				b := make([]byte, 64<<10)
+				n, err := r.Body.Read(b)
+				if err != nil && !errors.Is(err, io.EOF) {
+					t.Error(err)
+				}
+				_, _ = fmt.Fprintf(w, "%s %s", r.Method, b[:n])
+			}).dial()
+			method, _, _ := strings.Cut(head, " ")
+			for _, before := range []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", post("/other", "a")} {
+				c.send(before + fmt.Sprintf("%s\r\nHost: x\r\nContent-Length: %d\r\n\r\n", head, len(body)))
+				if strings.HasPrefix(before, "GET") {
+					c.want("net/http", "GET ")
+				} else {
+					c.want("net/http", "POST a")
+				}
+				synctest.Wait()
+				c.send(body)
+				c.want("net/http", method+" "+body)
+				synctest.Wait()
+				c.send(post("/sync/meta", "b"))
+				c.want("short", "POST b")
+			}
+		})
+	}
 }

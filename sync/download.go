@@ -17,8 +17,8 @@ func (s *Server) download(w *responder, c *call) error {
 		return err
 	}
 	defer d.Close()
-	if d.Packed() {
-		return w.compressed(d.Size(), d)
+	if n := d.PackedSize(); n > 0 {
+		return w.compressed(d.Size(), n, d)
 	}
 	return w.stream(c, d.Size(), false, func(dst io.Writer) error {
 		_, err := io.CopyBuffer(onlyWriter{dst}, d, make([]byte, 128<<10))

@@ -1,5 +1,7 @@
 package sync
 
+import "context"
+
 // HoldUploads has f called when it is known what became of an upload, before
 // anything is said of it.
 func (s *Server) HoldUploads(f func()) { s.holdUpload = f }
@@ -27,4 +29,9 @@ func (s *Server) ForgetPages() {
 	for user := range s.pages.all {
 		s.pages.remove(user)
 	}
+}
+
+// MediaUSN has meta ask f for a user's media usn, and not wait for what it says.
+func (s *Server) MediaUSN(f func(ctx context.Context, user string) (int32, error)) {
+	s.mediaUSN, s.mediaPatience = f, 0
 }

@@ -42,16 +42,17 @@ type formPart struct {
 }
 
 const (
-	formBuffer    = 64 << 10
-	maxFormParts  = 64
-	maxPartHeader = 8 << 10
+	formBuffer     = 64 << 10
+	formBufferLess = 8 << 10 // where memory is short
+	maxFormParts   = 64
+	maxPartHeader  = 8 << 10
 )
 
 var errForm = errors.New("malformed")
 
-func newFormReader(r io.Reader, boundary string) *formReader {
+func newFormReader(r io.Reader, boundary string, buffer int) *formReader {
 	return &formReader{
-		r:     bufio.NewReaderSize(r, formBuffer),
+		r:     bufio.NewReaderSize(r, buffer),
 		first: []byte("--" + boundary),
 		delim: []byte("\r\n--" + boundary),
 	}

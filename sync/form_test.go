@@ -22,7 +22,7 @@ func readForm(t *testing.T, body, boundary string) ([]part, error) {
 		strings.NewReader(body), iotest.OneByteReader(strings.NewReader(body)), iotest.DataErrReader(strings.NewReader(body)),
 	} {
 		var parts []part
-		f := newFormReader(r, boundary)
+		f := newFormReader(r, boundary, []int{formBuffer, formBufferLess}[i%2])
 		var err error
 		for {
 			var p *formPart
@@ -148,7 +148,7 @@ func BenchmarkForm(b *testing.B) {
 	body := []byte(data(strings.Repeat("x\r\ny", 1<<20)) + field("k", "v") + "--B--")
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
-		f := newFormReader(bytes.NewReader(body), "B")
+		f := newFormReader(bytes.NewReader(body), "B", formBuffer)
 		for {
 			p, err := f.next()
 			if err != nil {

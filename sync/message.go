@@ -35,8 +35,8 @@ const (
 	// maxWholeValues bounds the values of a message that is read whole: small
 	// ones take much more memory than their text.
 	maxWholeValues = 1 << 19
-	// largePatience is how long a message waits for its share. Clients give up
-	// after 30 s without an answer.
+	// largePatience is how long after its first wait a message waits for its shares.
+	// Clients give up after 30 s without an answer.
 	largePatience = 20 * time.Second
 )
 
@@ -129,7 +129,10 @@ func (c *call) answerWhole(seen survey) (any, error) {
 
 // share waits for a part of the memory that large messages have together.
 func (c *call) share(n int64) (giveBack func(), err error) {
-	ctx, cancel := context.WithTimeoutCause(c.r.Context(), largePatience, errCrowded)
+	if c.patience.IsZero() {
+		c.patience = time.Now().Add(largePatience)
+	}
+	ctx, cancel := context.WithDeadlineCause(c.r.Context(), c.patience, errCrowded)
 	defer cancel()
 	return c.s.memory.take(ctx, n)
 }

@@ -188,6 +188,28 @@ func TestLargeMessagesWait(t *testing.T) {
 	})
 }
 
+// TestLargeMessagesWaitOnce: all the waits of one message together are no longer.
+func TestLargeMessagesWaitOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{})
+		c := message(s, "applyChunk", func() io.Reader { return strings.NewReader("{}") })
+		began := time.Now()
+		giveBack, err := s.memory.take(t.Context(), largeMemory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(3*largePatience/4, giveBack)
+		first, err := c.share(largeMemory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = c.share(1); statusOf(err) != http.StatusServiceUnavailable || time.Since(began) != largePatience {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		first()
+	})
+}
+
 // TestGravesAsTextOrNumbers: ids come as either.
 func TestGravesAsTextOrNumbers(t *testing.T) {
 	for in, want := range map[string]string{
@@ -208,7 +230,8 @@ func TestGravesAsTextOrNumbers(t *testing.T) {
 
 // TestSpoolIsReadAgain: from memory and from a file.
 func TestSpoolIsReadAgain(t *testing.T) {
-	c := &call{s: New(Options{TempDir: t.TempDir()})}
+	c := &call{s: New(Options{TempDir: t.TempDir()}), r: httptest.NewRequest(http.MethodPost, "/", nil)}
+	c.session.User = "u"
 	for _, n := range []int{10, spoolInMemory + 10} {
 		want := bytes.Repeat([]byte("0123456789"), n/10)
 		sp, err := c.spool(bytes.NewReader(want), "x")
@@ -225,7 +248,7 @@ func TestSpoolIsReadAgain(t *testing.T) {
 			}
 		}
 		sp.close()
-		if left := c.s.spooling.Load(); left != 0 {
+		if left := c.s.spooled.total; left != 0 || len(c.s.spooled.of) > 0 {
 			t.Errorf("%d bytes are still counted", left)
 		}
 	}

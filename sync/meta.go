@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"time"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 )
@@ -88,16 +89,56 @@ func (s *Server) meta(ctx context.Context, c *call, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	musn, err := s.o.Media.LastUSN(ctx, user)
-	if err != nil {
-		return nil, err
-	}
+	musn := s.metaMediaUSN(ctx, c)
 	r := metaResponse{
 		Mod: m.Mod, SCM: m.SCM, USN: int32(m.USN), TS: s.o.Now().Unix(), Cont: true,
 		Empty: m.Empty, MediaUSN: musn, MUSN: musn, UName: user,
 	}
 	r.Cont, r.Msg = mayContinue(*req.Version, m)
 	return encodedJSON(r.appendJSON(make([]byte, 0, 256))), nil
+}
+
+// mediaPatience is how long meta waits for the media usn. Opening a database of
+// media may mean to read all files; and one that cannot be opened is no reason not
+// to sync reviews.
+const mediaPatience = 5 * time.Second
+
+// metaMediaUSN is the user's media usn, or 0 if it cannot be told soon. A client
+// that has media then asks for what changed, in a step that waits, or says what is
+// wrong (docs/protocol.md §7.2).
+func (s *Server) metaMediaUSN(ctx context.Context, c *call) int32 {
+	user := c.session.User
+	if usn, ok := s.o.Media.KnownUSN(user); ok {
+		return usn
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.mediaPatience)
+	defer cancel()
+	type answer struct {
+		usn int32
+		err error
+	}
+	told := make(chan answer, 1)
+	go func() { // opening goes on though nobody waits any more
+		defer func() {
+			if p := recover(); p != nil {
+				s.logPanic(c, p)
+				told <- answer{err: errPanic}
+			}
+		}()
+		usn, err := s.mediaUSN(ctx, user)
+		told <- answer{usn, err}
+	}()
+	var a answer
+	select {
+	case a = <-told:
+	case <-ctx.Done():
+		a.err = ctx.Err()
+	}
+	if a.err != nil {
+		s.o.Log.Warn("media usn not known", "user", user, "err", a.err)
+		return 0
+	}
+	return a.usn
 }
 
 // mayContinue refuses clients that would harm the collection: those that know

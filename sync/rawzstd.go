@@ -55,6 +55,12 @@ func newRawWriter(w io.Writer) *rawWriter {
 	return r
 }
 
+// rawSize is the length of a raw frame of n bytes.
+func rawSize(n int64) int64 {
+	blocks := max(1, (n+rawBlock-1)/rawBlock)
+	return 6 + blocks*blockHeader + n
+}
+
 // Write implements io.Writer.
 func (r *rawWriter) Write(p []byte) (int, error) {
 	n := 0

@@ -36,6 +36,9 @@ func TestRawFrames(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
+		if got := rawSize(int64(size)); got != int64(out.Len()) {
+			t.Errorf("%d bytes: a frame of %d, foretold as %d", size, out.Len(), got)
+		}
 		got, err := dec.DecodeAll(out.Bytes(), nil)
 		if err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("stream of %d bytes comes back as %d bytes, %v", size, len(got), err)

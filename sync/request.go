@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/ankisyncd/ankisyncd/auth"
 )
@@ -43,6 +44,10 @@ type call struct {
 	// noPayload: there was no data, which counts as "{}".
 	noPayload bool
 	closers   []func()
+	// patience is until when it waits for memory; zero before the first time.
+	patience time.Time
+	// reserved is what counts as strangers' memory, bytes.
+	reserved int64
 }
 
 // zstd reports whether the answer is to be compressed.

@@ -10,14 +10,21 @@ import (
 )
 
 // readForm reads a multipart request (docs/protocol.md §3.1). The key may come
-// after the data: then the data is spooled, and decoded once the key is known.
+// after the data: then the data is spooled, and decoded once the key is known. If
+// it comes before nobody's data is read before it is known whose it is.
 func (c *call) readForm() error {
 	boundary, err := formBoundary(c.r.Header.Get("Content-Type"))
 	if err != nil {
 		return err
 	}
-	form := newFormReader(http.MaxBytesReader(nil, c.r.Body, c.wireLimit()+formOverhead), boundary)
+	defer c.unreserve()
+	buffer := formBuffer
+	if !c.reserve(formBuffer) {
+		buffer = formBufferLess
+	}
+	form := newFormReader(http.MaxBytesReader(nil, c.r.Body, c.wireLimit()+formOverhead), boundary, buffer)
 	compressed := false
+	asked, authenticated := [2]string{}, false
 	var data *spool
 	for {
 		p, err := form.next()
@@ -36,13 +43,24 @@ func (c *call) readForm() error {
 		if data != nil {
 			return badf("multipart form with two data parts")
 		}
+		if c.hkey != "" || c.mediaSK != "" {
+			asked, authenticated = [2]string{c.hkey, c.mediaSK}, true
+			if err := c.authenticate(); err != nil {
+				return err
+			}
+		}
 		if data, err = c.spool(p, "multipart form"); err != nil {
 			return err
 		}
 		c.closers = append(c.closers, data.close)
 	}
-	if err := c.authenticate(); err != nil {
-		return err
+	if !authenticated || asked != [2]string{c.hkey, c.mediaSK} {
+		if err := c.authenticate(); err != nil {
+			return err
+		}
+	}
+	if data != nil && !c.stranger() {
+		data.known(&c.s.spooled, c.session.User)
 	}
 	if data == nil || data.size == 0 {
 		c.noPayload = true

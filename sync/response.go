@@ -97,7 +97,10 @@ func (w *responder) encoded(c *call, a *encodedAnswer) error {
 }
 
 // stream answers with size bytes that src writes; packed says that compressing
-// them would be in vain.
+// them would be in vain. Nor are they compressed where the answer must have a
+// length: over HTTP/1.0, which nginx speaks unless told otherwise, nothing else tells a whole
+// answer from one that was cut, and clients take what they have got of a
+// collection for all of it.
 func (w *responder) stream(c *call, size int64, packed bool, src func(io.Writer) error) error {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	if !c.zstd() {
@@ -105,7 +108,8 @@ func (w *responder) stream(c *call, size int64, packed bool, src func(io.Writer)
 		return src(w)
 	}
 	w.Header().Set(originalSizeHeader, strconv.FormatInt(size, 10))
-	if packed {
+	if packed || !c.r.ProtoAtLeast(1, 1) {
+		w.Header().Set("Content-Length", strconv.FormatInt(rawSize(size), 10))
 		raw := newRawWriter(w)
 		if err := src(raw); err != nil {
 			return err // and no end to the frame: what was sent must not look whole
@@ -124,10 +128,12 @@ func (w *responder) stream(c *call, size int64, packed bool, src func(io.Writer)
 	return enc.Close()
 }
 
-// compressed answers with size bytes that src yields as a zstd frame.
-func (w *responder) compressed(size int64, src io.Reader) error {
+// compressed answers with size bytes that src yields as a zstd frame of length
+// bytes.
+func (w *responder) compressed(size, length int64, src io.Reader) error {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set(originalSizeHeader, strconv.FormatInt(size, 10))
+	w.Header().Set("Content-Length", strconv.FormatInt(length, 10))
 	_, err := io.Copy(w, src)
 	return err
 }

@@ -82,15 +82,21 @@ type Observation struct {
 // Server is the handler of the sync protocol. It sets no deadlines: how long a
 // body may stand still is for the http.Server that it is mounted on to say.
 type Server struct {
-	o        Options
-	steps    map[string]step
-	idForms  idForms
-	spooling atomic.Int64 // bytes in spools
-	memory   *budget      // what large messages may take, bytes
+	o       Options
+	steps   map[string]step
+	idForms idForms
+	// What lies in spools of users, and of those who are not known yet; and what
+	// the latter hold in memory, bytes.
+	spooled, strangers spoolShares
+	strangersHold      atomic.Int64
+	memory             *budget // what large messages may take, bytes
 
 	holdUpload func() // tests: called when it is known what became of an upload
-	pages      aheadPages
-	mediaPage  int // changes in an answer of mediaChanges
+	// The next two are tests' to change.
+	mediaUSN      func(ctx context.Context, user string) (int32, error) // of Options.Media
+	mediaPatience time.Duration
+	pages         aheadPages
+	mediaPage     int // changes in an answer of mediaChanges
 }
 
 // New returns a Server.
@@ -122,7 +128,12 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, memory: newBudget(largeMemory), mediaPage: media.MaxChanges}
+	s := &Server{o: o, memory: newBudget(largeMemory), mediaPage: media.MaxChanges, mediaUSN: o.Media.LastUSN, mediaPatience: mediaPatience}
+	// An upload may come before the key of its sender. Beside one there is room for
+	// a message of somebody else's.
+	largest := max(o.MaxUploadBytes, o.MaxMediaZipBytes, o.MaxMessageBytes) + formOverhead
+	s.spooled = newSpoolShares(2*largest, largest)
+	s.strangers = newSpoolShares(largest+o.MaxMessageBytes, largest)
 	s.steps = s.table()
 	return s
 }
@@ -143,6 +154,8 @@ type step struct {
 	// large handles a message that is not small, as a stream; where it is nil
 	// message gets the whole of it.
 	large func(ctx context.Context, c *call, body *scanner) (any, error)
+	// lost, if set, is told that message's answer could not be sent.
+	lost func(c *call)
 	// stream handles the others.
 	stream func(w *responder, c *call) error
 }
@@ -161,7 +174,7 @@ func (s *Server) table() map[string]step {
 		{name: "start", message: s.start},
 		{name: "applyGraves", message: s.applyGraves},
 		{name: "applyChanges", message: s.applyChanges},
-		{name: "chunk", limit: smallMessage, message: s.chunk},
+		{name: "chunk", limit: smallMessage, message: s.chunk, lost: s.chunkLost},
 		{name: "applyChunk", message: s.applyChunk, large: s.applyLargeChunk},
 		{name: "sanityCheck2", limit: smallMessage, message: s.sanityCheck},
 		{name: "finish", limit: smallMessage, message: s.finish},
@@ -269,7 +282,11 @@ func (s *Server) serve(w *responder, c *call) (err error) {
 	if err != nil {
 		return err
 	}
-	return w.json(c, answer)
+	err = w.json(c, answer)
+	if err != nil && st.lost != nil {
+		st.lost(c)
+	}
+	return err
 }
 
 // isPython2 is true of the desktop clients of the 2.0 line.

@@ -6,9 +6,95 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
-	"sync/atomic"
+	"sync"
 )
+
+const (
+	// spoolBuffer is what is read at once on the way to a file, bytes, and
+	// spoolBufferLess where memory is short.
+	spoolBuffer     = 64 << 10
+	spoolBufferLess = 8 << 10
+	// strangersMemory bounds what is held in memory of requests whose senders are
+	// not known yet, bytes: buffers of forms, and data that are not in files.
+	strangersMemory = 16 << 20
+)
+
+// errSpooling: clients say "try again later".
+var errSpooling = &statusError{http.StatusServiceUnavailable, "too much is being uploaded at once", nil}
+
+// spoolShares bound the bytes of spools in files: all together, and each owner's.
+type spoolShares struct {
+	limit, each int64
+
+	mu    sync.Mutex
+	total int64
+	of    map[string]int64
+}
+
+func newSpoolShares(limit, each int64) spoolShares {
+	return spoolShares{limit: limit, each: each, of: map[string]int64{}}
+}
+
+// add counts n bytes more, or none and is false if they are too many.
+func (s *spoolShares) add(owner string, n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.total+n > s.limit || s.of[owner]+n > s.each {
+		return false
+	}
+	s.count(owner, n)
+	return true
+}
+
+// force counts n bytes that are there already.
+func (s *spoolShares) force(owner string, n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count(owner, n)
+}
+
+// give gives n bytes back.
+func (s *spoolShares) give(owner string, n int64) { s.force(owner, -n) }
+
+// count does it. Called with mu held.
+func (s *spoolShares) count(owner string, n int64) {
+	s.total += n
+	if s.of[owner] += n; s.of[owner] == 0 {
+		delete(s.of, owner)
+	}
+}
+
+// networkOf is what counts as one stranger: an address, or an IPv6 /64.
+func networkOf(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	if a.Is6() && !a.IsLoopback() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return addrText(a)
+}
+
+// stranger reports whether it is not known yet who sent the request.
+func (c *call) stranger() bool { return c.session.User == "" }
+
+// reserve takes n bytes of the memory that strangers have, if they are left.
+func (c *call) reserve(n int64) bool {
+	if c.s.strangersHold.Add(n) > strangersMemory {
+		c.s.strangersHold.Add(-n)
+		return false
+	}
+	c.reserved += n
+	return true
+}
+
+// unreserve gives back all that was reserved.
+func (c *call) unreserve() {
+	c.s.strangersHold.Add(-c.reserved)
+	c.reserved = 0
+}
 
 // spoolInMemory is how much of a body is kept in memory; what is longer is in a
 // file.
@@ -18,16 +104,30 @@ const spoolInMemory = 256 << 10
 // they are, and while they may be read once more: in memory while they are
 // small, then in an unnamed file.
 type spool struct {
-	what    string // is being read, for errors
-	mem     bytes.Buffer
-	file    *os.File
-	size    int64
-	counter *atomic.Int64
+	what string // is being read, for errors
+	mem  bytes.Buffer
+	file *os.File
+	size int64
+	// shares, owner, counted: how many bytes of the file count as whose.
+	shares  *spoolShares
+	owner   string
 	counted int64
 }
 
 func (c *call) spool(p io.Reader, what string) (*spool, error) {
-	sp := &spool{what: what, counter: &c.s.spooling}
+	sp := &spool{what: what, shares: &c.s.spooled, owner: c.session.User}
+	buffer := int64(spoolBuffer)
+	if c.stranger() {
+		sp.shares, sp.owner = &c.s.strangers, networkOf(c.addr)
+		need := int64(2 * spoolInMemory) // as a buffer grows
+		if n := c.r.ContentLength; n >= 0 && n < spoolInMemory {
+			need = 2 * n
+		}
+		if !c.reserve(need) {
+			return sp, c.spoolToFile(sp, p, spoolBufferLess)
+		}
+		buffer = min(buffer, need)
+	}
 	n, err := sp.mem.ReadFrom(io.LimitReader(p, spoolInMemory))
 	sp.size = n
 	if err != nil {
@@ -36,35 +136,35 @@ func (c *call) spool(p io.Reader, what string) (*spool, error) {
 	if n < spoolInMemory {
 		return sp, nil
 	}
+	return sp, c.spoolToFile(sp, p, buffer)
+}
+
+// spoolToFile reads p on, through so large a buffer, to a file. If it fails sp is
+// closed.
+func (c *call) spoolToFile(sp *spool, p io.Reader, buffer int64) (err error) {
 	if sp.file, err = os.CreateTemp(c.s.o.TempDir, ".ankisyncd-spool-*"); err != nil {
-		return nil, fmt.Errorf("spool: %w", err)
+		return fmt.Errorf("spool: %w", err)
 	}
 	// Without its name the file goes with the process, whatever happens to it.
 	_ = os.Remove(sp.file.Name())
-	if err := sp.fill(p, 2*c.s.o.MaxUploadBytes); err != nil {
+	if err := sp.fill(p, make([]byte, buffer)); err != nil {
 		sp.close()
-		return nil, err
+		return err
 	}
-	return sp, nil
+	return nil
 }
 
-// fill copies the rest of p to the file. The sum of what all requests have
-// spooled is bounded: their senders are not known yet.
-func (sp *spool) fill(p io.Reader, limit int64) error {
-	if _, err := sp.file.Write(sp.mem.Bytes()); err != nil {
-		return fmt.Errorf("spool: %w", err)
+// fill copies the rest of p to the file.
+func (sp *spool) fill(p io.Reader, buf []byte) error {
+	if err := sp.write(sp.mem.Bytes()); err != nil {
+		return err
 	}
 	sp.mem = bytes.Buffer{}
-	buf := make([]byte, 64<<10)
 	for {
 		n, err := p.Read(buf)
 		sp.size += int64(n)
-		sp.counted += int64(n)
-		if sp.counter.Add(int64(n)) > limit {
-			return &statusError{http.StatusServiceUnavailable, "too much is being uploaded at once", nil}
-		}
-		if _, werr := sp.file.Write(buf[:n]); werr != nil {
-			return fmt.Errorf("spool: %w", werr)
+		if werr := sp.write(buf[:n]); werr != nil {
+			return werr
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -73,6 +173,25 @@ func (sp *spool) fill(p io.Reader, limit int64) error {
 			return bodyError(sp.what, err)
 		}
 	}
+}
+
+// write appends to the file, and counts.
+func (sp *spool) write(b []byte) error {
+	if !sp.shares.add(sp.owner, int64(len(b))) {
+		return errSpooling
+	}
+	sp.counted += int64(len(b))
+	if _, err := sp.file.Write(b); err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	return nil
+}
+
+// known says whose the spool is, once that is known.
+func (sp *spool) known(shares *spoolShares, user string) {
+	sp.shares.give(sp.owner, sp.counted)
+	sp.shares, sp.owner = shares, user
+	shares.force(user, sp.counted)
 }
 
 func (sp *spool) reader() (io.Reader, error) {
@@ -85,8 +204,9 @@ func (sp *spool) reader() (io.Reader, error) {
 	return sp.file, nil
 }
 
+// close may be called twice.
 func (sp *spool) close() {
-	sp.counter.Add(-sp.counted)
+	sp.shares.give(sp.owner, sp.counted)
 	sp.counted = 0
 	if sp.file != nil {
 		_ = sp.file.Close()
