@@ -105,6 +105,21 @@ func (t *Txn) NextCards(deckID int64, limit int) ([]NextCard, error) {
 	return cards, nil
 }
 
+// ResetStudy begins the studies of all decks anew: their queues are built again,
+// with all that is due by now.
+func (t *Txn) ResetStudy() { t.study.queues = nil }
+
+// AdvanceStudy lets into the queue of a deck (0: the current one) what has come
+// due since the last answer. Clients do so with each answer, and when nothing
+// else is left.
+func (t *Txn) AdvanceStudy(deckID int64) error {
+	q, err := t.queue(deckID)
+	if err == nil {
+		q.Advance(t.now.Unix())
+	}
+	return err
+}
+
 // Buttons says what the buttons would do to a card, due or not.
 func (t *Txn) Buttons(cardID int64) ([4]Button, error) {
 	if err := t.secondScheduler(); err != nil {
