@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/ankisyncd/ankisyncd/collection"
@@ -77,6 +78,7 @@ func asHTTP(err error) *httpError {
 	var large *http.MaxBytesError
 	var parse *search.ParseError
 	var edit *collection.EditError
+	var params *collection.ParametersError
 	switch {
 	case errors.As(err, &own):
 		return own
@@ -94,6 +96,9 @@ func asHTTP(err error) *httpError {
 		return status(http.StatusConflict, "A sync is going on; try again.")
 	case errors.Is(err, collection.ErrOldScheduler), errors.Is(err, scheduling.ErrOldScheduler):
 		return status(http.StatusConflict, "The collection uses the first scheduler: upgrade it in an Anki client to study here.")
+	case errors.As(err, &params):
+		return status(http.StatusConflict,
+			"The FSRS parameters of the options "+strconv.Quote(printable(params.Options))+" are invalid; correct them in an Anki client.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, collection.ErrBusy), errors.Is(err, collection.ErrClosed), errors.Is(err, media.ErrBusy):
 		return status(http.StatusServiceUnavailable, "")

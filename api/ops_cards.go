@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
+	"net/http"
 	"slices"
 	"time"
 
@@ -274,6 +276,9 @@ func answerCard(ctx context.Context, c *call) (any, error) {
 		if ease < 1 || ease > int64(len(ratings)) {
 			return badRequest("the card has %d buttons", len(ratings))
 		}
+		if err := c.unanswered(t, id); err != nil {
+			return err
+		}
 		_, err = t.AnswerCard(collection.Answer{CardID: id, Rating: ratings[ease-1], Taken: taken})
 		if errors.Is(err, scheduling.ErrRating) {
 			return badRequest("no such button")
@@ -284,4 +289,38 @@ func answerCard(ctx context.Context, c *call) (any, error) {
 		c.takeBack(id)
 	}
 	return v, err
+}
+
+// unanswered is a conflict if the card was answered since the caller got it, as he
+// shows with the key "latest_revlog": the answer to a call may be lost on its way,
+// and a second one must not count again. The card's mod would not do: it has
+// seconds, and programs are quicker.
+func (c *call) unanswered(t *collection.Txn, cardID int64) error {
+	v, ok := c.p["latest_revlog"]
+	if !ok {
+		return nil
+	}
+	var seen int64
+	if v != nil {
+		if raw, isRaw := v.(json.RawMessage); isRaw {
+			var review struct{ ID json.Number }
+			_ = json.Unmarshal(raw, &review)
+			v = review.ID
+		}
+		if seen, ok = asInt(v); !ok {
+			return badRequest("latest_revlog must be a review of the card or null")
+		}
+	}
+	rs, err := t.LastReviews(cardID)
+	if err != nil {
+		return err
+	}
+	var newest int64
+	if len(rs) > 0 {
+		newest = rs[0].ID
+	}
+	if newest != seen {
+		return &httpError{status: http.StatusConflict, detail: "The card was answered since."}
+	}
+	return nil
 }

@@ -194,7 +194,7 @@ func emptyDynamicDeck(ctx context.Context, c *call) (any, error) {
 	})
 }
 
-// resetScheduler counts what is due, in the current deck or the one that is
+// resetScheduler begins anew and counts what is due, in the current deck or the one that is
 // named and becomes it. The original gave the number of learning cards for the
 // reviews, too.
 func resetScheduler(ctx context.Context, c *call) (any, error) {
@@ -205,6 +205,7 @@ func resetScheduler(ctx context.Context, c *call) (any, error) {
 				return err
 			}
 		}
+		t.ResetStudy()
 		n, err := t.StudyCounts(0)
 		out = object{"new_cards": n.New, "learning_cards": n.Learning, "review_cards": n.Review}
 		return err

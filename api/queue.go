@@ -40,6 +40,20 @@ func (c *call) nextUnseen(t *collection.Txn) (card collection.NextCard, ok bool,
 		}
 		maps.Copy(seen, s.handed)
 	})
+	if card, ok, err = unseen(t, seen); ok || err != nil {
+		return card, ok, err
+	}
+	// All were given out, and none answered, since which learning cards may have
+	// come due.
+	if err := t.AdvanceStudy(0); err != nil {
+		return collection.NextCard{}, false, err
+	}
+	return unseen(t, seen)
+}
+
+// unseen is the next card that is not among those that were given out, which are
+// by their mod.
+func unseen(t *collection.Txn, seen map[int64]int64) (card collection.NextCard, ok bool, err error) {
 	next, err := t.NextCards(0, len(seen)+1)
 	if err != nil {
 		return collection.NextCard{}, false, err

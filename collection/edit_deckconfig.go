@@ -176,6 +176,10 @@ func (t *Txn) PatchDeckConfig(id int64, members map[string]json.RawMessage) erro
 	if err != nil {
 		return err
 	}
+	was, err := schema.ParseDeckConfigJSON(b) // rounded as JSON is
+	if err != nil {
+		return err
+	}
 	if members, err = mergeSections(b, members); err != nil {
 		return &EditError{Reason: "the deck options are not usable", Err: err}
 	}
@@ -185,6 +189,9 @@ func (t *Txn) PatchDeckConfig(id int64, members map[string]json.RawMessage) erro
 	changed, err := schema.ParseEditedDeckConfigJSON(b)
 	if err != nil {
 		return &EditError{Reason: "the deck options are not usable", Err: err}
+	}
+	if err := checkOptions(&was.Config, &changed.Config); err != nil {
+		return err
 	}
 	// The JSON form has no place for these.
 	changed.ID, changed.Config.Unknown = c.ID, c.Config.Unknown

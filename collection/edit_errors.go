@@ -39,6 +39,20 @@ func (e *EditError) Error() string {
 // Unwrap returns the cause.
 func (e *EditError) Unwrap() error { return e.Err }
 
+// ParametersError means that cards cannot be studied, here or in a client, until
+// the FSRS parameters of their deck's options are put right.
+type ParametersError struct {
+	Options string // their name
+	Err     error
+}
+
+func (e *ParametersError) Error() string {
+	return fmt.Sprintf("collection: deck options %q: %v", e.Options, e.Err)
+}
+
+// Unwrap returns the cause, which is scheduling.ErrParameters.
+func (e *ParametersError) Unwrap() error { return e.Err }
+
 func refuse(format string, args ...any) error {
 	return &EditError{Reason: fmt.Sprintf(format, args...)}
 }

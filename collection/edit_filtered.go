@@ -1,10 +1,6 @@
 package collection
 
 import (
-	"context"
-	"math/rand/v2"
-	"slices"
-
 	"github.com/ankisyncd/ankisyncd/scheduling"
 	"github.com/ankisyncd/ankisyncd/schema"
 	"github.com/ankisyncd/ankisyncd/search"
@@ -179,78 +175,4 @@ func (t *Txn) RebuildFilteredDeck(id int64) (int, error) {
 		}
 	}
 	return n, nil
-}
-
-// cardsForFiltered returns the cards that one search of a filtered deck
-// collects, in its order.
-func (t *Txn) cardsForFiltered(term schema.SearchTerm) ([]Card, error) {
-	node, err := search.Parse(term.Search)
-	if err != nil {
-		return nil, &EditError{Reason: "the search of the filtered deck is not usable", Err: err}
-	}
-	ids, err := t.findNode(context.Background(), search.And{
-		node,
-		search.Not{Node: search.State{Kind: search.StateSuspended}},
-		search.Not{Node: search.State{Kind: search.StateBuried}},
-		search.Not{Node: search.Deck{Pattern: "filtered"}},
-	}, search.Cards, FindOptions{})
-	if err != nil {
-		return nil, err
-	}
-	rows, err := t.cards(ids)
-	if err != nil {
-		return nil, err
-	}
-	by, err := t.filteredOrder(scheduling.FilteredOrder(term.Order))
-	if err != nil {
-		return nil, err
-	}
-	cards := make([]scheduling.Card, len(rows))
-	index := make([]int, len(rows))
-	for i := range rows {
-		cards[i], index[i] = schedulingCard(&rows[i]), i
-	}
-	slices.SortStableFunc(index, func(a, b int) int { return by(&cards[a], &cards[b]) })
-	out := make([]Card, 0, min(len(rows), int(term.Limit)))
-	for _, i := range index {
-		if len(out) == cap(out) {
-			break
-		}
-		out = append(out, rows[i])
-	}
-	return out, nil
-}
-
-// filteredOrder is an order of cards for a filtered deck.
-func (t *Txn) filteredOrder(order scheduling.FilteredOrder) (func(a, b *scheduling.Card) int, error) {
-	day, err := t.Timing()
-	if err != nil {
-		return nil, err
-	}
-	fsrs, err := t.configBool("fsrs", false)
-	if err != nil {
-		return nil, err
-	}
-	last := map[int64]int64{}
-	if order == scheduling.FilterOldestReviewed {
-		err := t.h.query(func(scan func(...any) error) error {
-			var cid, id int64
-			err := scan(&cid, &id)
-			last[cid] = id
-			return err
-		}, `SELECT cid, max(id) FROM revlog GROUP BY cid`)
-		if err != nil {
-			return nil, err
-		}
-	}
-	dice := map[int64]uint64{}
-	random := func(id int64) uint64 {
-		v, ok := dice[id]
-		if !ok {
-			v = rand.Uint64() //nolint:gosec // an order of cards, not a secret
-			dice[id] = v
-		}
-		return v
-	}
-	return scheduling.FilteredLess(order, day, fsrs, func(id int64) int64 { return last[id] }, random), nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/scheduling"
+	"github.com/ankisyncd/ankisyncd/schema"
 )
 
 // defaultLearnAhead is config collapseTime where it is missing, s.
@@ -103,6 +104,21 @@ func (t *Txn) NextCards(deckID int64, limit int) ([]NextCard, error) {
 		cards[i] = NextCard{ID: e.CardID, Mod: e.Mod}
 	}
 	return cards, nil
+}
+
+// ResetStudy begins the studies of all decks anew: their queues are built again,
+// with all that is due by now.
+func (t *Txn) ResetStudy() { t.study.queues = nil }
+
+// AdvanceStudy lets into the queue of a deck (0: the current one) what has come
+// due since the last answer. Clients do so with each answer, and when nothing
+// else is left.
+func (t *Txn) AdvanceStudy(deckID int64) error {
+	q, err := t.queue(deckID)
+	if err == nil {
+		q.Advance(t.now.Unix())
+	}
+	return err
 }
 
 // Buttons says what the buttons would do to a card, due or not.
@@ -236,21 +252,25 @@ func (t *Txn) studyDecks() ([]scheduling.Deck, error) {
 // homeConfig is what governs a card: the options of its home deck, and that
 // deck's own desired retention if it has one.
 func (t *Txn) homeConfig(c *scheduling.Card) (scheduling.Config, *float32, error) {
-	d, err := t.deckOrNil(c.HomeDeckID())
-	if err != nil {
-		return scheduling.Config{}, nil, err
-	}
-	if d == nil || d.Kind.Normal == nil {
-		return scheduling.DefaultConfig(), nil, nil
-	}
-	preset, err := t.presetOf(d)
+	preset, retention, err := t.homePreset(c)
 	if err != nil || preset == nil {
-		return scheduling.DefaultConfig(), d.Kind.Normal.DesiredRetention, err
+		return scheduling.DefaultConfig(), retention, err
 	}
-	return scheduling.ConfigFrom(preset.Config), d.Kind.Normal.DesiredRetention, nil
+	return scheduling.ConfigFrom(preset.Config), retention, nil
 }
 
-// session looks at a card.
+// homePreset is homeConfig as it is stored, nil if the default holds.
+func (t *Txn) homePreset(c *scheduling.Card) (*schema.DeckConfig, *float32, error) {
+	d, err := t.deckOrNil(c.HomeDeckID())
+	if err != nil || d == nil || d.Kind.Normal == nil {
+		return nil, nil, err
+	}
+	preset, err := t.presetOf(d)
+	return preset, d.Kind.Normal.DesiredRetention, err
+}
+
+// session looks at a card. It is a ParametersError if its options do not allow
+// that.
 func (t *Txn) session(row *Card) (*scheduling.Session, error) {
 	card := schedulingCard(row)
 	var ctx scheduling.Context
@@ -287,7 +307,13 @@ func (t *Txn) session(row *Card) (*scheduling.Session, error) {
 			history = append(history, schedulingReview(&rows[i]))
 		}
 	}
-	return scheduling.New(card, history, ctx)
+	s, err := scheduling.New(card, history, ctx)
+	if errors.Is(err, scheduling.ErrParameters) {
+		if preset, _, _ := t.homePreset(&card); preset != nil {
+			err = &ParametersError{Options: preset.Name, Err: err}
+		}
+	}
+	return s, err
 }
 
 // DeckCounts are the numbers of the deck list, by deck.

@@ -58,7 +58,11 @@ func (t *Txn) AnswerCard(a Answer) (Card, error) {
 		return Card{}, &EditError{Reason: "the answer is not usable", Err: err}
 	}
 	wasStale, balance := t.stale, t.study.balance
-	undo := &answerUndo{before: row, deck: result.Undo.Deck}
+	day, err := t.Timing()
+	if err != nil {
+		return Card{}, err
+	}
+	undo := &answerUndo{before: row, deck: result.Undo.Deck, day: day.Today}
 	row.take(&result.Card)
 	if err := t.saveCard(&row); err != nil {
 		return Card{}, err
@@ -89,11 +93,18 @@ func (t *Txn) AnswerCard(a Answer) (Card, error) {
 }
 
 // advance moves the queue that was asked last on to its next card. It is of no
-// use if the card was not its head or if it was out of date before.
+// use if the card was not its head, if it was out of date before, or if one of its
+// cards was buried: a deck that does not bury siblings may have them in the queue
+// behind a card of one that does.
 func (t *Txn) advance(result *scheduling.Result, wasStale bool) {
 	q := t.study.queues[t.study.last]
 	if wasStale || q == nil {
 		return
+	}
+	for _, b := range t.study.undo.buried {
+		if q.Has(b.after.ID) {
+			return
+		}
 	}
 	step, err := q.Answered(result.Card, t.now.Unix(), result.Finished)
 	if err != nil {
@@ -189,7 +200,9 @@ func (t *Txn) burySiblings(answered *Card, b scheduling.SiblingBury) ([]buriedCa
 
 // ExtendLimits raises today's limits of a deck (0: the current one), of those
 // above and of those below it, as the original did: the cards come up in whichever
-// of them is studied. Current clients raise those of the deck alone.
+// of them is studied. Current clients raise those of the deck alone, and of the
+// decks above it only if their limits count when it is studied (config key
+// applyAllParentLimits).
 func (t *Txn) ExtendLimits(deckID int64, newCards, reviews int32) error {
 	if err := t.secondScheduler(); err != nil {
 		return err

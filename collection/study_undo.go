@@ -12,6 +12,7 @@ type answerUndo struct {
 	before, after Card
 	review        int64 // its id in the review log
 	deck          scheduling.DeckDelta
+	day           uint32 // on which deck counts
 	buried        []buriedCard
 	leech         bool // the note got the tag
 	// queue was moved on by step, unless it is nil.
@@ -45,14 +46,23 @@ type Undone struct {
 // no device can have got it; else the cards get a new mod. A card that was answered
 // in a filtered deck that is gone since goes back to its home deck.
 //
-// It is ErrNothingToUndo if there was no answer (a restart forgets it), or if
-// the card was changed since.
+// It is ErrNothingToUndo if there was no answer today (a restart forgets it), or
+// if the card was changed since. Clients, too, forget an answer at the day's end:
+// the counters are those of a day.
 func (t *Txn) UndoAnswer() (Undone, error) {
 	if t.readOnly {
 		return Undone{}, ErrReadOnly
 	}
 	undo := t.study.undo
 	if undo == nil {
+		return Undone{}, ErrNothingToUndo
+	}
+	day, err := t.Timing()
+	if err != nil {
+		return Undone{}, err
+	}
+	if day.Today != undo.day {
+		t.study.undo = nil
 		return Undone{}, ErrNothingToUndo
 	}
 	now, err := t.Card(undo.after.ID)

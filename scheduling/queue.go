@@ -205,14 +205,14 @@ func (q *StudyQueue) aheadCutoff() int64 { return q.cutoff + q.learnAhead }
 // learning cards that have come within reach are counted.
 func (q *StudyQueue) Counts(now int64) Counts {
 	if q.counts == (Counts{}) {
-		q.advance(now)
+		q.Advance(now)
 	}
 	return q.counts
 }
 
-// advance moves the cut-off to now, and counts the learning cards that come
-// within reach by it.
-func (q *StudyQueue) advance(now int64) {
+// Advance moves the cut-off to now (epoch s), and counts the learning cards that
+// come within reach by it. [StudyQueue.Answered] does so, too.
+func (q *StudyQueue) Advance(now int64) {
 	last := q.aheadCutoff()
 	q.cutoff = now
 	for i := range q.learning {
@@ -255,6 +255,12 @@ func (q *StudyQueue) Next(limit int) []Entry {
 	return out
 }
 
+// Has reports whether a card is in the queue, or will be by the end of the day.
+func (q *StudyQueue) Has(cardID int64) bool {
+	is := func(e Entry) bool { return e.CardID == cardID }
+	return slices.ContainsFunc(q.main, is) || slices.ContainsFunc(q.learning, is)
+}
+
 // Answered takes the answered card out of the queue and, if it is still to be
 // learnt today, puts it back. card is the new row; finished is
 // [Result.Finished]. On [ErrNotNext] nothing has changed. What it returns is for
@@ -277,7 +283,7 @@ func (q *StudyQueue) Answered(card Card, now int64, finished bool) (Step, error)
 	if !finished && intraday && card.Due < q.timing.NextDayAt {
 		q.requeue(Entry{CardID: card.ID, Mod: card.Mod, Kind: KindOfLearning, due: card.Due, reps: card.Reps})
 	}
-	q.advance(now)
+	q.Advance(now)
 	return step, nil
 }
 

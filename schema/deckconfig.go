@@ -1,7 +1,5 @@
 package schema
 
-import "math"
-
 // DeckConfig is a row of `deck_config`, or one object of schema 11's `dconf`.
 type DeckConfig struct {
 	ID     int64 // epoch milliseconds; 1 is the default
@@ -145,46 +143,70 @@ func DefaultDeckConfig() DeckConfigInner {
 	}
 }
 
-// InRange returns the config as clients read it: every number outside its range
-// (docs/collection-format.md §3) is replaced by its default. The slices are
-// shared with c.
-func (c DeckConfigInner) InRange() DeckConfigInner {
+// numberRange is a number of deck options and what clients take it for.
+type numberRange[T uint32 | float32] struct {
+	key           string // of the JSON form (docs/collection-format.md §4.3)
+	v             *T
+	def, min, max T
+}
+
+// holds is false for NaN.
+func (r *numberRange[T]) holds() bool { return *r.v >= r.min && *r.v <= r.max }
+
+// ranges are those of docs/collection-format.md §3.
+func (c *DeckConfigInner) ranges() ([]numberRange[uint32], []numberRange[float32]) {
 	def := DefaultDeckConfig()
-	for _, r := range []struct {
-		v        *uint32
-		def      uint32
-		min, max uint32
-	}{
-		{&c.NewPerDay, def.NewPerDay, 0, 9999},
-		{&c.ReviewsPerDay, def.ReviewsPerDay, 0, 9999},
-		{&c.NewPerDayMinimum, def.NewPerDayMinimum, 0, 9999},
-		{&c.MaximumReviewInterval, def.MaximumReviewInterval, 1, 36500},
-		{&c.MinimumLapseInterval, def.MinimumLapseInterval, 1, 36500},
-		{&c.GraduatingIntervalGood, def.GraduatingIntervalGood, 1, 36500},
-		{&c.GraduatingIntervalEasy, def.GraduatingIntervalEasy, 1, 36500},
-		{&c.LeechThreshold, def.LeechThreshold, 1, 9999},
-		{&c.CapAnswerTimeToSecs, def.CapAnswerTimeToSecs, 1, 9999},
-	} {
-		if *r.v < r.min || *r.v > r.max {
+	return []numberRange[uint32]{
+			{"new.perDay", &c.NewPerDay, def.NewPerDay, 0, 9999},
+			{"rev.perDay", &c.ReviewsPerDay, def.ReviewsPerDay, 0, 9999},
+			{"newPerDayMinimum", &c.NewPerDayMinimum, def.NewPerDayMinimum, 0, 9999},
+			{"rev.maxIvl", &c.MaximumReviewInterval, def.MaximumReviewInterval, 1, 36500},
+			{"lapse.minInt", &c.MinimumLapseInterval, def.MinimumLapseInterval, 1, 36500},
+			{"new.ints", &c.GraduatingIntervalGood, def.GraduatingIntervalGood, 1, 36500},
+			{"new.ints", &c.GraduatingIntervalEasy, def.GraduatingIntervalEasy, 1, 36500},
+			{"lapse.leechFails", &c.LeechThreshold, def.LeechThreshold, 1, 9999},
+			{"maxTaken", &c.CapAnswerTimeToSecs, def.CapAnswerTimeToSecs, 1, 9999},
+		}, []numberRange[float32]{
+			{"new.initialFactor", &c.InitialEase, def.InitialEase, 1.31, 5},
+			{"rev.ease4", &c.EasyMultiplier, def.EasyMultiplier, 1, 5},
+			{"rev.hardFactor", &c.HardMultiplier, def.HardMultiplier, 0.5, 1.3},
+			{"lapse.mult", &c.LapseMultiplier, def.LapseMultiplier, 0, 1},
+			{"rev.ivlFct", &c.IntervalMultiplier, def.IntervalMultiplier, 0.5, 2},
+			{"desiredRetention", &c.DesiredRetention, def.DesiredRetention, 0.7, 0.99},
+			{"sm2Retention", &c.HistoricalRetention, def.HistoricalRetention, 0.7, 0.97},
+		}
+}
+
+// InRange returns the config as clients read it: every number outside its range
+// is replaced by its default. The slices are shared with c.
+func (c DeckConfigInner) InRange() DeckConfigInner {
+	whole, fractions := c.ranges()
+	for _, r := range whole {
+		if !r.holds() {
 			*r.v = r.def
 		}
 	}
-	for _, r := range []struct {
-		v        *float32
-		def      float32
-		min, max float32
-	}{
-		{&c.InitialEase, def.InitialEase, 1.31, 5},
-		{&c.EasyMultiplier, def.EasyMultiplier, 1, 5},
-		{&c.HardMultiplier, def.HardMultiplier, 0.5, 1.3},
-		{&c.LapseMultiplier, def.LapseMultiplier, 0, 1},
-		{&c.IntervalMultiplier, def.IntervalMultiplier, 0.5, 2},
-		{&c.DesiredRetention, def.DesiredRetention, 0.7, 0.99},
-		{&c.HistoricalRetention, def.HistoricalRetention, 0.7, 0.97},
-	} {
-		if math.IsNaN(float64(*r.v)) || *r.v < r.min || *r.v > r.max {
+	for _, r := range fractions {
+		if !r.holds() {
 			*r.v = r.def
 		}
 	}
 	return c
+}
+
+// OutOfRange lists the keys, in the JSON form, of the numbers that InRange
+// replaces.
+func (c DeckConfigInner) OutOfRange() (keys []string) {
+	whole, fractions := c.ranges()
+	for _, r := range whole {
+		if !r.holds() {
+			keys = append(keys, r.key)
+		}
+	}
+	for _, r := range fractions {
+		if !r.holds() {
+			keys = append(keys, r.key)
+		}
+	}
+	return keys
 }
