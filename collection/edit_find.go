@@ -54,15 +54,24 @@ func (t *Txn) findNode(ctx context.Context, node search.Node, items search.Items
 	return t.ids(ctx, st, o)
 }
 
-// ids runs a statement. Its text is as varied as searches are, so it is not
-// kept.
-func (t *Txn) ids(ctx context.Context, st search.Statement, o FindOptions) ([]int64, error) {
+// ids runs a statement until ctx is done. Its text is as varied as searches are,
+// so it is not kept.
+func (t *Txn) ids(ctx context.Context, st search.Statement, o FindOptions) (out []int64, err error) {
+	stop, err := t.h.conn.InterruptWhenDone(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("search: %w", err)
+	}
+	defer func() {
+		stop()
+		if err != nil && ctx.Err() != nil { // not that SQLite was interrupted
+			out, err = nil, fmt.Errorf("search: %w", ctx.Err())
+		}
+	}()
 	rows, err := t.h.conn.QueryContext(ctx, st.SQL, st.Args...)
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
 	defer rows.Close()
-	var out []int64
 	for skip := max(o.Offset, 0); rows.Next(); {
 		if skip > 0 {
 			skip--
