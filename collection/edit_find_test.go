@@ -6,6 +6,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/ankisyncd/ankisyncd/scheduling"
 	"github.com/ankisyncd/ankisyncd/search"
 	"github.com/ankisyncd/ankisyncd/sqlite"
 )
@@ -40,4 +41,23 @@ func TestFindIsCancelled(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// A filtered deck whose caller has gone is not filled, and nothing is changed.
+func TestFilteredDeckIsCancelled(t *testing.T) {
+	r := newRig(t, Options{})
+	r.putGzip("testdata/study/sm2.anki2.gz")
+	r.clockAfter()
+	for _, order := range []scheduling.FilteredOrder{scheduling.FilterOldestReviewed, scheduling.FilterRandom} {
+		err := r.s.Edit(t.Context(), testUser, func(tx *Txn) error {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			_, _, err := tx.SaveFilteredDeck(ctx, 0, FilteredDeck{Name: "Gone", Searches: []FilteredSearch{{Query: "deck:A", Limit: 5, Order: order}}}, true)
+			return err
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	}
+	r.wantRows(`SELECT (SELECT count(*) FROM decks WHERE name = 'Gone'), (SELECT count(DISTINCT did) FROM cards WHERE odid != 0)`, "0|2")
 }
