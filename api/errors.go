@@ -86,6 +86,8 @@ func asHTTP(err error) *httpError {
 		return status(http.StatusRequestEntityTooLarge, "")
 	case errors.As(err, &parse):
 		return status(http.StatusBadRequest, parse.Error())
+	case errors.Is(err, search.ErrTooComplex), errors.Is(err, search.ErrOrder):
+		return status(http.StatusBadRequest, err.Error())
 	case errors.As(err, &edit):
 		return status(http.StatusBadRequest, edit.Reason)
 	case errors.Is(err, rendering.ErrTooLarge):

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -110,7 +111,7 @@ func TestImportTextIntoFilteredDeck(t *testing.T) {
 	c := newClient(t, Options{}, collection.Options{})
 	c.ok("add_note", `{"model":"Basic","fields":{"Front":"stays"}}`)
 	if err := c.s.Edit(t.Context(), "alice", func(x *collection.Txn) error {
-		_, _, err := x.SaveFilteredDeck(0, collection.FilteredDeck{Name: "Filtered", Searches: []collection.FilteredSearch{{Query: "is:new", Limit: 1}}}, true)
+		_, _, err := x.SaveFilteredDeck(context.Background(), 0, collection.FilteredDeck{Name: "Filtered", Searches: []collection.FilteredSearch{{Query: "is:new", Limit: 1}}}, true)
 		return err
 	}); err != nil {
 		t.Fatal(err)

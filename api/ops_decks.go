@@ -150,7 +150,7 @@ func createDynamicDeck(ctx context.Context, c *call) (any, error) {
 		if !ok {
 			return badRequest("Unknown mode: %s", printable(mode))
 		}
-		d, n, err := t.SaveFilteredDeck(id, collection.FilteredDeck{
+		d, n, err := t.SaveFilteredDeck(ctx, id, collection.FilteredDeck{
 			Name: name, Reschedule: mode != "random", PreviewAgainSecs: 60, PreviewHardSecs: 600, // as clients do
 			Unfolded: true,
 			Searches: []collection.FilteredSearch{{Query: query, Limit: uint32(count), Order: order}},

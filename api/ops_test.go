@@ -440,6 +440,16 @@ func TestSpans(t *testing.T) {
 	}
 }
 
+// A search that SQLite could not run is the caller's fault. That of find_notes
+// finds nothing, as all do there that cannot be understood.
+func TestTooComplexSearch(t *testing.T) {
+	c := newClient(t, Options{}, collection.Options{})
+	params := `{"query":"nc:` + strings.Repeat("ﷺ", 5000) + `"}`
+	c.wants(400, "create_dynamic_deck", params)
+	c.ok("find_notes", params)
+	c.ok("find_cards", params)
+}
+
 // TestFetchAheadFiltered fetches several cards of a filtered deck at once.
 func TestFetchAheadFiltered(t *testing.T) {
 	c := newClient(t, Options{}, collection.Options{})

@@ -1,6 +1,8 @@
 package collection
 
 import (
+	"context"
+
 	"github.com/ankisyncd/ankisyncd/scheduling"
 	"github.com/ankisyncd/ankisyncd/schema"
 	"github.com/ankisyncd/ankisyncd/search"
@@ -29,7 +31,7 @@ type FilteredSearch struct {
 
 // SaveFilteredDeck makes (id 0) or changes a filtered deck and fills it; n is
 // the number of cards it got. If that is 0 it is an EditError, unless allowEmpty.
-func (t *Txn) SaveFilteredDeck(id int64, f FilteredDeck, allowEmpty bool) (d *schema.Deck, n int, err error) {
+func (t *Txn) SaveFilteredDeck(ctx context.Context, id int64, f FilteredDeck, allowEmpty bool) (d *schema.Deck, n int, err error) {
 	if err := t.secondScheduler(); err != nil {
 		return nil, 0, err
 	}
@@ -75,7 +77,7 @@ func (t *Txn) SaveFilteredDeck(id int64, f FilteredDeck, allowEmpty bool) (d *sc
 	if err := t.saveDeck(d); err != nil {
 		return nil, 0, err
 	}
-	if n, err = t.RebuildFilteredDeck(d.ID); err != nil {
+	if n, err = t.RebuildFilteredDeck(ctx, d.ID); err != nil {
 		return nil, 0, err
 	}
 	if n == 0 && !allowEmpty {
@@ -145,7 +147,7 @@ func (t *Txn) EmptyFilteredDeck(id int64) (int, error) {
 
 // RebuildFilteredDeck empties a filtered deck and fills it anew
 // (docs/scheduling-and-rendering.md §3). It returns how many cards it got.
-func (t *Txn) RebuildFilteredDeck(id int64) (int, error) {
+func (t *Txn) RebuildFilteredDeck(ctx context.Context, id int64) (int, error) {
 	d, err := t.filteredDeck(id)
 	if err != nil {
 		return 0, err
@@ -158,7 +160,7 @@ func (t *Txn) RebuildFilteredDeck(id int64) (int, error) {
 		if i == maxFilteredSearches {
 			break
 		}
-		cards, err := t.cardsForFiltered(term)
+		cards, err := t.cardsForFiltered(ctx, term)
 		if err != nil {
 			return 0, err
 		}

@@ -16,7 +16,7 @@ import (
 
 // cardsForFiltered returns the cards that one search of a filtered deck
 // collects, in its order.
-func (t *Txn) cardsForFiltered(term schema.SearchTerm) ([]Card, error) {
+func (t *Txn) cardsForFiltered(ctx context.Context, term schema.SearchTerm) ([]Card, error) {
 	node, err := search.Parse(term.Search)
 	if err != nil {
 		return nil, &EditError{Reason: "the search of the filtered deck is not usable", Err: err}
@@ -26,7 +26,7 @@ func (t *Txn) cardsForFiltered(term schema.SearchTerm) ([]Card, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = t.eachForFiltered(context.Background(), search.And{
+	err = t.eachForFiltered(ctx, search.And{
 		node,
 		search.Not{Node: search.State{Kind: search.StateSuspended}},
 		search.Not{Node: search.State{Kind: search.StateBuried}},
@@ -74,22 +74,18 @@ func (t *Txn) eachForFiltered(ctx context.Context, node search.Node, order sched
 	case scheduling.FilterRetrievabilityAscending, scheduling.FilterRetrievabilityDescending, scheduling.FilterRelativeOverdueness:
 		data = `c.data`
 	}
-	rows, err := t.h.conn.QueryContext(ctx, `SELECT c.id, c.nid, c.ord, CAST(c.mod AS INTEGER), CAST(c.due AS INTEGER),
-		CAST(c.odue AS INTEGER), CAST(c.ivl AS INTEGER), c.lapses, `+data+`, `+last+` FROM cards c WHERE c.id IN (`+found.SQL+`)`,
-		found.Args...)
-	if err != nil {
-		return fmt.Errorf("cards for filtered deck: %w", err)
-	}
-	defer rows.Close()
+	st := search.Statement{SQL: `SELECT c.id, c.nid, c.ord, CAST(c.mod AS INTEGER), CAST(c.due AS INTEGER),
+		CAST(c.odue AS INTEGER), CAST(c.ivl AS INTEGER), c.lapses, ` + data + `, ` + last + ` FROM cards c WHERE c.id IN (` + found.SQL + `)`,
+		Args: found.Args}
 	var c filteredCard
-	for rows.Next() {
-		err := rows.Scan(&c.ID, &c.NoteID, &c.Ord, &c.Mod, &c.Due, &c.OriginalDue, &c.Interval, &c.Lapses, &c.Data, &c.lastReview)
-		if err != nil {
-			return fmt.Errorf("cards for filtered deck: %w", err)
+	err = t.eachFound(ctx, st, func(scan func(...any) error) (more bool, err error) {
+		err = scan(&c.ID, &c.NoteID, &c.Ord, &c.Mod, &c.Due, &c.OriginalDue, &c.Interval, &c.Lapses, &c.Data, &c.lastReview)
+		if err == nil {
+			f(c)
 		}
-		f(c)
-	}
-	if err := rows.Err(); err != nil {
+		return true, err
+	})
+	if err != nil {
 		return fmt.Errorf("cards for filtered deck: %w", err)
 	}
 	return nil

@@ -110,7 +110,7 @@ func TestFilteredOrders(t *testing.T) {
 				}
 				term.Order = int32(order)
 				for _, term.Limit = range []uint32{0, 1, spareCards - 100, 1 << 31, 1<<32 - 1} {
-					got, err := tx.cardsForFiltered(term)
+					got, err := tx.cardsForFiltered(context.Background(), term)
 					if err != nil {
 						return err
 					}
@@ -180,7 +180,7 @@ func BenchmarkFilteredDeck(b *testing.B) {
 			runtime.GC()
 			for b.Loop() {
 				r.view(func(tx *Txn) error {
-					_, err := tx.cardsForFiltered(schema.SearchTerm{Limit: 10, Order: int32(order)})
+					_, err := tx.cardsForFiltered(context.Background(), schema.SearchTerm{Limit: 10, Order: int32(order)})
 					return err
 				})
 			}

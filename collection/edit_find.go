@@ -54,32 +54,53 @@ func (t *Txn) findNode(ctx context.Context, node search.Node, items search.Items
 	return t.ids(ctx, st, o)
 }
 
-// ids runs a statement. Its text is as varied as searches are, so it is not
-// kept.
+// ids runs a statement, for the ids that it finds.
 func (t *Txn) ids(ctx context.Context, st search.Statement, o FindOptions) ([]int64, error) {
-	rows, err := t.h.conn.QueryContext(ctx, st.SQL, st.Args...)
+	var out []int64
+	skip := max(o.Offset, 0)
+	err := t.eachFound(ctx, st, func(scan func(...any) error) (more bool, err error) {
+		if skip > 0 {
+			skip--
+			return true, nil
+		}
+		var id int64
+		if err := scan(&id); err != nil {
+			return false, err
+		}
+		out = append(out, id)
+		return o.Limit <= 0 || len(out) < o.Limit, nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
-	defer rows.Close()
-	var out []int64
-	for skip := max(o.Offset, 0); rows.Next(); {
-		if skip > 0 {
-			skip--
-			continue
-		}
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("search: %w", err)
-		}
-		if out = append(out, id); o.Limit > 0 && len(out) >= o.Limit {
-			return out, nil
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("search: %w", err)
-	}
 	return out, nil
+}
+
+// eachFound calls f for what a statement finds, until f wants no more or ctx is
+// done, whose error it returns then. f must not use the transaction. The text of
+// the statement is as varied as searches are, so it is not kept.
+func (t *Txn) eachFound(ctx context.Context, st search.Statement, f func(scan func(...any) error) (more bool, err error)) (err error) {
+	stop, err := t.h.conn.InterruptWhenDone(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		stop()
+		if err != nil && ctx.Err() != nil { // not that SQLite was interrupted
+			err = ctx.Err()
+		}
+	}()
+	rows, err := t.h.conn.QueryContext(ctx, st.SQL, st.Args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for more := true; more && rows.Next(); {
+		if more, err = f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 func (t *Txn) searchOptions(items search.Items, order search.Order) (search.Options, error) {

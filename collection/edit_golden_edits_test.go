@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 
@@ -129,7 +130,7 @@ func deckEdits() edits {
 	filtered := func(id int64, f FilteredDeck) func(t *Txn) error {
 		f.PreviewAgainSecs, f.PreviewHardSecs = 60, 600
 		return func(t *Txn) error {
-			d, _, err := t.SaveFilteredDeck(id, f, true)
+			d, _, err := t.SaveFilteredDeck(context.Background(), id, f, true)
 			if err != nil {
 				return err
 			}
@@ -147,7 +148,7 @@ func deckEdits() edits {
 		"filtered deck": filtered(0, FilteredDeck{Name: "OBER::H", Reschedule: true, Searches: []FilteredSearch{
 			{"is:review", 4, scheduling.FilterAdded}, {"deck:A -is:review", 3, scheduling.FilterReverseAdded},
 		}}),
-		"rebuild": inDeck("OBER::H", func(t *Txn, id int64) error { _, err := t.RebuildFilteredDeck(id); return err }),
+		"rebuild": inDeck("OBER::H", func(t *Txn, id int64) error { _, err := t.RebuildFilteredDeck(context.Background(), id); return err }),
 		"change filtered deck": inDeck("OBER::H", func(t *Txn, id int64) error {
 			return filtered(id, FilteredDeck{Name: "OBER::P", Searches: []FilteredSearch{{"deck:E", 3, scheduling.FilterDue}}})(t)
 		}),

@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -180,21 +181,21 @@ func deckOperations() []operation {
 		onDeck("case of a deck", "ober", func(t *Txn, id int64) error { return t.RenameDeck(id, "OBER") }),
 		onDeck("reparent deck", "ober::unter", func(t *Txn, id int64) error { return t.ReparentDeck(id, 0) }),
 		{"filtered deck", func(t *Txn) error {
-			_, _, err := t.SaveFilteredDeck(0, FilteredDeck{Name: "Ober::F", Reschedule: true, Searches: []FilteredSearch{
+			_, _, err := t.SaveFilteredDeck(context.Background(), 0, FilteredDeck{Name: "Ober::F", Reschedule: true, Searches: []FilteredSearch{
 				{Query: "is:new", Limit: 4, Order: scheduling.FilterAdded}, {Query: "-is:new or is:new", Limit: 3, Order: scheduling.FilterRandom},
 			}}, true)
 			return err
 		}},
 		{"preview deck", func(t *Txn) error {
-			_, _, err := t.SaveFilteredDeck(0, FilteredDeck{Name: "P", PreviewAgainSecs: 60, Searches: []FilteredSearch{
+			_, _, err := t.SaveFilteredDeck(context.Background(), 0, FilteredDeck{Name: "P", PreviewAgainSecs: 60, Searches: []FilteredSearch{
 				{Limit: 5, Order: scheduling.FilterOldestReviewed},
 			}}, true)
 			return err
 		}},
 		{"answer in filtered decks", answerSome(20)},
-		onDeck("rebuild", "Ober::F", func(t *Txn, id int64) error { _, err := t.RebuildFilteredDeck(id); return err }),
+		onDeck("rebuild", "Ober::F", func(t *Txn, id int64) error { _, err := t.RebuildFilteredDeck(context.Background(), id); return err }),
 		onDeck("change filtered deck", "P", func(t *Txn, id int64) error {
-			_, _, err := t.SaveFilteredDeck(id, FilteredDeck{Name: "Q", Searches: []FilteredSearch{{Query: "deck:*", Limit: 2}}}, true)
+			_, _, err := t.SaveFilteredDeck(context.Background(), id, FilteredDeck{Name: "Q", Searches: []FilteredSearch{{Query: "deck:*", Limit: 2}}}, true)
 			return err
 		}),
 		onCards("move out of a filtered deck", "odid != 0", func(t *Txn, ids ...int64) (int, error) { return t.MoveCards(1, ids...) }),

@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"testing"
@@ -145,7 +146,7 @@ var randomEdits = map[string]func(rt *rapid.T, t *Txn) error{
 		return err
 	},
 	"filtered deck": func(rt *rapid.T, t *Txn) error {
-		_, _, err := t.SaveFilteredDeck(0, FilteredDeck{
+		_, _, err := t.SaveFilteredDeck(context.Background(), 0, FilteredDeck{
 			Name: randomText.Draw(rt, "name"), Reschedule: rapid.Bool().Draw(rt, "reschedule"), PreviewAgainSecs: 60,
 			Searches: []FilteredSearch{{Limit: 3, Order: scheduling.FilteredOrder(rapid.IntRange(0, 10).Draw(rt, "order"))}},
 		}, true)
@@ -156,7 +157,7 @@ var randomEdits = map[string]func(rt *rapid.T, t *Txn) error{
 		if err != nil {
 			return err
 		}
-		_, err = t.RebuildFilteredDeck(id)
+		_, err = t.RebuildFilteredDeck(context.Background(), id)
 		return err
 	},
 	"tags": func(rt *rapid.T, t *Txn) error {
@@ -244,11 +245,11 @@ func filledFile(t *testing.T) string {
 				}
 			}
 		}
-		_, _, err := tx.SaveFilteredDeck(0, FilteredDeck{Name: "F", Reschedule: true, Searches: []FilteredSearch{{Limit: 3}}}, false)
+		_, _, err := tx.SaveFilteredDeck(context.Background(), 0, FilteredDeck{Name: "F", Reschedule: true, Searches: []FilteredSearch{{Limit: 3}}}, false)
 		if err != nil {
 			return err
 		}
-		_, _, err = tx.SaveFilteredDeck(0, FilteredDeck{Name: "A::P", PreviewAgainSecs: 30, Searches: []FilteredSearch{{Limit: 3}}}, false)
+		_, _, err = tx.SaveFilteredDeck(context.Background(), 0, FilteredDeck{Name: "A::P", PreviewAgainSecs: 30, Searches: []FilteredSearch{{Limit: 3}}}, false)
 		if err != nil {
 			return err
 		}

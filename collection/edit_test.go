@@ -279,14 +279,14 @@ func TestRefusals(t *testing.T) {
 		"below filtered":      {func(tx *Txn) error { _, err := tx.CreateDeck("F::X"); return err }, false},
 		"filtered is no deck": {func(tx *Txn) error { _, err := tx.CreateDeck("f"); return err }, false},
 		"search": {func(tx *Txn) error {
-			_, _, err := tx.SaveFilteredDeck(0, FilteredDeck{Name: "Z", Searches: []FilteredSearch{{Query: "(", Limit: 1}}}, false)
+			_, _, err := tx.SaveFilteredDeck(context.Background(), 0, FilteredDeck{Name: "Z", Searches: []FilteredSearch{{Query: "(", Limit: 1}}}, false)
 			return err
 		}, false},
 		"empty": {func(tx *Txn) error {
-			_, _, err := tx.SaveFilteredDeck(0, FilteredDeck{Name: "Z", Searches: []FilteredSearch{{Query: "nothing", Limit: 1}}}, false)
+			_, _, err := tx.SaveFilteredDeck(context.Background(), 0, FilteredDeck{Name: "Z", Searches: []FilteredSearch{{Query: "nothing", Limit: 1}}}, false)
 			return err
 		}, false},
-		"rebuild":         {func(tx *Txn) error { _, err := tx.RebuildFilteredDeck(1); return err }, false},
+		"rebuild":         {func(tx *Txn) error { _, err := tx.RebuildFilteredDeck(context.Background(), 1); return err }, false},
 		"default options": {func(tx *Txn) error { return tx.DeleteDeckConfig(1) }, false},
 		"options":         {func(tx *Txn) error { return tx.UseDeckConfig(1, 3) }, true},
 		"bad options": {func(tx *Txn) error {

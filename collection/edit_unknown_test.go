@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 
@@ -63,7 +64,7 @@ func TestFilteredDeckKeepsTheRest(t *testing.T) {
 	r.seed(testUser)
 	f := FilteredDeck{Name: "F", Reschedule: true, Searches: []FilteredSearch{{Query: "one", Limit: 7}, {Query: "two", Limit: 8}}}
 	r.edit(func(tx *Txn) error {
-		d, _, err := tx.SaveFilteredDeck(0, f, true)
+		d, _, err := tx.SaveFilteredDeck(context.Background(), 0, f, true)
 		if err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ func TestFilteredDeckKeepsTheRest(t *testing.T) {
 			return err
 		}
 		f.Searches[0].Limit, f.Searches[1] = 9, FilteredSearch{Query: "three", Limit: 1, Order: scheduling.FilterRandom}
-		d, _, err = tx.SaveFilteredDeck(d.ID, f, true)
+		d, _, err = tx.SaveFilteredDeck(context.Background(), d.ID, f, true)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -121,7 +122,7 @@ func TestUndoAfterFilteredDeckIsGone(t *testing.T) {
 	before := r.one(`SELECT did, odid, type, queue, due, reps FROM cards WHERE id = ?`, cards[0])
 	var filtered int64
 	r.edit(func(tx *Txn) error {
-		d, _, err := tx.SaveFilteredDeck(0, FilteredDeck{Name: "F", Reschedule: true, Searches: []FilteredSearch{{Limit: 9}}}, false)
+		d, _, err := tx.SaveFilteredDeck(context.Background(), 0, FilteredDeck{Name: "F", Reschedule: true, Searches: []FilteredSearch{{Limit: 9}}}, false)
 		if err == nil {
 			filtered = d.ID
 		}
@@ -367,7 +368,7 @@ func TestFirstScheduler(t *testing.T) {
 		"counts":  func(tx *Txn) error { _, err := tx.DeckCounts(); return err },
 		"extend":  func(tx *Txn) error { return tx.ExtendLimits(1, 1, 1) },
 		"filtered": func(tx *Txn) error {
-			_, _, err := tx.SaveFilteredDeck(0, FilteredDeck{Name: "F", Searches: []FilteredSearch{{Limit: 9}}}, true)
+			_, _, err := tx.SaveFilteredDeck(context.Background(), 0, FilteredDeck{Name: "F", Searches: []FilteredSearch{{Limit: 9}}}, true)
 			return err
 		},
 	} {

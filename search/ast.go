@@ -12,10 +12,10 @@ type Node interface {
 // All matches everything: the empty search.
 type All struct{}
 
-// And matches what all its parts match.
+// And matches what all its parts match: everything, if it has none.
 type And []Node
 
-// Or matches what any of its parts matches.
+// Or matches what any of its parts matches: nothing, if it has none.
 type Or []Node
 
 // Not matches what its part does not.

@@ -76,10 +76,11 @@ type Statement struct {
 	Args []any
 }
 
-// Bounds of a statement, below SQLite's.
+// Bounds of a statement, none above SQLite's.
 const (
-	maxArgs     = 30_000
-	maxSQLBytes = 900_000
+	maxArgs      = 30_000
+	maxSQLBytes  = 900_000
+	maxLikeBytes = 50_000 // of a pattern
 )
 
 // tables are those that a condition speaks of.
@@ -150,6 +151,15 @@ func (b *builder) arg(v any) string {
 	return "?" + strconv.Itoa(len(b.args))
 }
 
+// likeArg binds a pattern of LIKE. It may be larger than the term was: what is
+// decomposed grows.
+func (b *builder) likeArg(pattern string) (string, error) {
+	if len(pattern) > maxLikeBytes {
+		return "", ErrTooComplex
+	}
+	return b.arg(pattern), nil
+}
+
 // idList binds ids as one value, however many they are.
 func (b *builder) idList(ids []int64) string {
 	return "(SELECT value FROM json_each(" + b.arg("["+joinIDs(ids)+"]") + "))"
@@ -157,6 +167,15 @@ func (b *builder) idList(ids []int64) string {
 
 // regexpArg binds a regular expression of the client's dialect.
 func (b *builder) regexpArg(re string) (string, error) {
+	out, err := b.regexp(re)
+	if err != nil {
+		return "", err
+	}
+	return b.arg(out), nil
+}
+
+// regexp translates a regular expression and keeps to the bounds.
+func (b *builder) regexp(re string) (string, error) {
 	out, n, err := translateRegexp(re)
 	if b.insts += n; err == nil && b.insts > 2*maxRegexpInsts {
 		return "", ErrTooComplex
@@ -164,7 +183,7 @@ func (b *builder) regexpArg(re string) (string, error) {
 	if err != nil {
 		return "", &ParseError{Kind: BadRegexp, Reason: "this regular expression cannot be used: " + err.Error()}
 	}
-	return b.arg(out), nil
+	return out, nil
 }
 
 // noteText brings a text into the form that notes are kept in.
@@ -194,8 +213,8 @@ func (b *builder) allNotetypes() ([]NotetypeInfo, error) {
 // of expressions.
 func join(op string, conds []string) string {
 	switch len(conds) {
-	case 0:
-		return "false"
+	case 0: // of nothing all is true, and none is
+		return strconv.FormatBool(op == "AND")
 	case 1:
 		return conds[0]
 	}
@@ -227,7 +246,7 @@ func needs(l []Node) (t tables) {
 
 func (n And) needs() tables { return needs(n) }
 func (n Or) needs() tables  { return needs(n) }
-func (n Not) needs() tables { return n.Node.needs() }
+func (n Not) needs() tables { return n.inner().needs() }
 func (All) needs() tables   { return 0 }
 
 func (n And) sql(b *builder) (string, error) { return b.nodes("AND", n) }
@@ -235,7 +254,7 @@ func (n Or) sql(b *builder) (string, error)  { return b.nodes("OR", n) }
 func (All) sql(*builder) (string, error)     { return "true", nil }
 
 func (n Not) sql(b *builder) (string, error) {
-	s, err := n.Node.sql(b)
+	s, err := n.inner().sql(b)
 	return "(NOT " + s + ")", err
 }
 

@@ -118,16 +118,19 @@ func (b *builder) likeText(pattern string, bits int) (string, error) {
 	if _, err := b.allNotetypes(); err != nil {
 		return "", err
 	}
-	whole := b.arg(pattern)
+	whole, err := b.likeArg(pattern)
+	if err != nil {
+		return "", err
+	}
 	if b.included == nil {
 		return "(" + like(sfld, whole) + " OR " + like(flds, whole) + ")", nil
 	}
 	groups := b.included
 	conds := make([]string, 0, len(groups))
 	for _, g := range groups {
-		var alts []string
-		for _, p := range fieldPatterns(pattern, g.total, g.fields, true) {
-			alts = append(alts, like(flds, b.arg(p)))
+		alts, err := b.likeFields(flds, fieldPatterns(pattern, g.total, g.fields, true))
+		if err != nil {
+			return "", err
 		}
 		if g.key == sortFieldToo {
 			alts = append(alts, like(sfld, whole))
@@ -135,6 +138,19 @@ func (b *builder) likeText(pattern string, bits int) (string, error) {
 		conds = append(conds, "(n.mid IN "+b.idList(g.ids)+" AND "+join("OR", alts)+")")
 	}
 	return join("OR", conds), nil
+}
+
+// likeFields compares a column with each of some patterns.
+func (b *builder) likeFields(column string, patterns []string) ([]string, error) {
+	conds := make([]string, len(patterns))
+	for i, p := range patterns {
+		arg, err := b.likeArg(p)
+		if err != nil {
+			return nil, err
+		}
+		conds[i] = like(column, arg)
+	}
+	return conds, nil
 }
 
 func like(column, arg string) string { return column + " LIKE " + arg + ` ESCAPE '\'` }
@@ -177,7 +193,7 @@ func (n Field) sql(b *builder) (string, error) {
 		arg, err := b.regexpArg(re)
 		return "search_regexp_fields(" + arg + ", n.flds, '')", err
 	}
-	matches, err := nameMatcher(name)
+	matches, err := b.nameMatcher(name)
 	if err != nil {
 		return "", err
 	}
@@ -201,9 +217,9 @@ func (n Field) sql(b *builder) (string, error) {
 	flds := textColumn("n.flds", bits)
 	conds := make([]string, 0, len(groups))
 	for _, g := range groups {
-		var alts []string
-		for _, p := range fieldPatterns(pattern, g.total, g.fields, !anything(val)) {
-			alts = append(alts, like(flds, b.arg(p)))
+		alts, err := b.likeFields(flds, fieldPatterns(pattern, g.total, g.fields, !anything(val)))
+		if err != nil {
+			return "", err
 		}
 		conds = append(conds, "(n.mid IN "+b.idList(g.ids)+" AND "+join("OR", alts)+")")
 	}

@@ -150,25 +150,42 @@ func TestBounds(t *testing.T) {
 		}
 		many.types = append(many.types, nt)
 	}
+	// Something to look at: LIKE and regular expressions go through all of it.
+	if _, err := db.Exec(`INSERT INTO notes (id, mid, flds, sfld, tags) VALUES (1, 1, ?1, 'x', ' t ')`, strings.Repeat("a b1 é ", 12_500)+"\x1fc"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`INSERT INTO cards (id, nid, did, ord, queue, type) VALUES (1, 1, 1, 0, 0, 0)`); err != nil {
+		t.Fatal(err)
+	}
 	idList := "nid:1" + strings.Repeat(",1234567890123", 70_000)
 	for name, c := range map[string]struct {
-		q   string
-		cat search.Catalog
+		q    string
+		cat  search.Catalog
+		want int // cards found; -1 if it is too complex
 	}{
-		"and":       {strings.Repeat("is:new ", search.MaxTerms), someCatalog()},
-		"or":        {strings.TrimSuffix(strings.Repeat("a or ", search.MaxTerms), "or "), someCatalog()},
-		"nested":    {strings.Repeat("-(a ", search.MaxDepth) + "b" + strings.Repeat(")", search.MaxDepth), someCatalog()},
-		"nots":      {strings.Repeat("-(", search.MaxDepth) + "b" + strings.Repeat(")", search.MaxDepth), someCatalog()},
-		"ids":       {idList, someCatalog()},
-		"wildcards": {`"` + strings.Repeat("*a", search.MaxTermBytes/2) + `"`, someCatalog()},
-		"long":      {strings.Repeat("a", search.MaxTermBytes), someCatalog()},
-		"notetypes": {"a F1*:b re:x", many},
-		"too many":  {strings.Repeat("a *1*:b ", 200), many},
+		"and":                      {strings.Repeat("is:new ", search.MaxTerms), someCatalog(), 1},
+		"or":                       {strings.TrimSuffix(strings.Repeat("a or ", search.MaxTerms), "or "), someCatalog(), 1},
+		"nested":                   {strings.Repeat("-(a ", search.MaxDepth) + "b" + strings.Repeat(")", search.MaxDepth), someCatalog(), 1},
+		"nots":                     {strings.Repeat("-(", search.MaxDepth) + "b" + strings.Repeat(")", search.MaxDepth), someCatalog(), 1},
+		"ids":                      {idList, someCatalog(), 1},
+		"wildcards":                {`"` + strings.Repeat("*a", search.MaxTermBytes/2) + `"`, someCatalog(), 1},
+		"long":                     {strings.Repeat("a", search.MaxTermBytes), someCatalog(), 0},
+		"notetypes":                {"a F1*:b re:x", many, 0},
+		"too many":                 {strings.Repeat("a *1*:b ", 200), many, -1},
+		"names":                    {strings.Repeat(`"*`+strings.Repeat("a*_", 5000)+`:x" `, 10), someCatalog(), -1},
+		"grows":                    {"nc:" + strings.Repeat("ﷺ", 1000), someCatalog(), 0},
+		"grows, fields":            {"Front:nc:" + strings.Repeat("ﷺ", 1000), someCatalog(), 0},
+		"grows too much":           {"nc:" + strings.Repeat("ﷺ", 5000), someCatalog(), -1},
+		"grows too much, included": {"nc:" + strings.Repeat("ﷺ", 5000), many, -1},
+		"grows too much, fields":   {"Front:nc:" + strings.Repeat("ﷺ", 5000), someCatalog(), -1},
 	} {
 		start := time.Now()
 		st, err := compile(t, c.q, c.cat, search.Options{})
 		t.Logf("%s: compiled in %v to %d bytes", name, time.Since(start), len(st.SQL))
-		if errors.Is(err, search.ErrTooComplex) && name == "too many" {
+		if c.want < 0 {
+			if !errors.Is(err, search.ErrTooComplex) {
+				t.Errorf("%s: %.200v, want %v", name, err, search.ErrTooComplex)
+			}
 			continue
 		}
 		if err != nil {
@@ -176,10 +193,56 @@ func TestBounds(t *testing.T) {
 			continue
 		}
 		start = time.Now()
-		if _, err := ids(t.Context(), db, st); err != nil {
-			t.Errorf("%s: %.200v", name, err)
+		if l, err := ids(t.Context(), db, st); err != nil || len(l) != c.want {
+			t.Errorf("%s: %d found, want %d, %.200v", name, len(l), c.want, err)
 		}
 		t.Logf("%s: ran in %v", name, time.Since(start))
+	}
+}
+
+// Nodes that somebody builds, and be it of nothing, have a text and a meaning.
+func TestZeroNodes(t *testing.T) {
+	db := newDB(t)
+	for _, q := range []string{`INSERT INTO notes (id, mid, flds, sfld, tags) VALUES (1, 1, 'a', 'a', '')`,
+		`INSERT INTO cards (id, nid, did, ord, queue, type, flags, data) VALUES (1, 1, 1, 0, 0, 0, 0, '')`} {
+		if _, err := db.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := func(n search.Node) int {
+		t.Helper()
+		st, err := search.Compile(t.Context(), n, someCatalog(), search.Options{Now: time.Unix(0, 0)})
+		if err != nil {
+			t.Fatalf("%#v: %v", n, err)
+		}
+		l, err := ids(t.Context(), db, st)
+		if err != nil {
+			t.Fatalf("%#v: %v", n, err)
+		}
+		return len(l)
+	}
+	for _, c := range []struct {
+		n    search.Node
+		want int
+	}{
+		{search.All{}, 1}, {search.And{}, 1}, {search.Or{}, 0}, {search.Not{}, 0}, {search.Not{Node: search.And{}}, 0},
+		{search.Not{Node: search.Or{}}, 1}, {search.And{search.And{}, search.Or{}}, 0}, {search.Or{search.And{}, search.Or{}}, 1},
+		{search.Not{Node: search.Not{}}, 1}, {search.And{search.Not{Node: search.And{search.All{}}}}, 0},
+		{search.Text{}, 1}, {search.Text{Mode: search.TextNoAccents}, 1}, {search.Text{Mode: search.TextRegexp}, 1},
+		{search.Field{}, 0}, {search.Not{Node: search.Field{}}, 1}, {search.Tag{}, 0}, {search.Deck{}, 0},
+		{search.DeckIDs{}, 0}, {search.NoteIDs{}, 0}, {search.CardIDs{}, 0}, {search.Not{Node: search.CardIDs{}}, 1},
+		{search.Notetype{}, 0}, {search.NotetypeID{}, 0}, {search.TemplateOrd{}, 1}, {search.TemplateName{}, 0}, {search.Flag{}, 1},
+		{search.HasCustomData{}, 0}, {search.Duplicate{}, 0},
+	} {
+		if got := found(c.n); got != c.want {
+			t.Errorf("%#v finds %d, want %d", c.n, got, c.want)
+		}
+		again, err := search.Parse(c.n.String())
+		if err != nil {
+			t.Errorf("%#v writes %q: %v", c.n, c.n.String(), err)
+		} else if got := found(again); got != c.want {
+			t.Errorf("%#v writes %q, which finds %d, want %d", c.n, c.n.String(), got, c.want)
+		}
 	}
 }
 

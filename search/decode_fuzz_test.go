@@ -54,17 +54,19 @@ func FuzzCardData(f *testing.F) {
 
 // FuzzRegexp: what is accepted compiles and matches in bounded time.
 func FuzzRegexp(f *testing.F) {
-	for _, s := range []string{`\bмир\b`, `(?i)[\d\W]+?{2,3}`, `[^]a\]]`, `\<(a|b)*\>`, `\u{61}\x41`, `a**+?`, `(?P<x>a)|\p{Greek}`, `((a{10}){10})`, `(?i`, `[[:alpha:]`} {
+	for _, s := range []string{`\bмир\b`, `(?i)[\d\W]+?{2,3}`, `[^]a\]]`, `\<(a|b)*\>`, `\u{61}\x41`, `a**+?`, `(?P<x>a)|\p{Greek}`, `((a{10}){10})`, `(?i`, `[[:alpha:]`,
+		`[]-a--z&&b]`, `[\d-z\W]{9}`, `\p{sc=Grek}\P{alpha}[\p{Lu}]`, `(?u-i:a)(?<n>b)`, `x{999}{2}`} {
 		f.Add(s, "a b мир é")
 	}
 	f.Fuzz(func(t *testing.T, re, text string) {
-		if len(re) > 200 || len(text) > 200 {
+		if len(re) > MaxTermBytes || len(text) > 200 {
 			return
 		}
 		out, n, err := translateRegexp("(?i)" + re)
 		if err != nil || n > maxRegexpInsts {
 			return
 		}
+		checkCost(t, out, n)
 		m, err := compileMatcher(out)
 		if err != nil {
 			t.Fatalf("%q becomes %q: %v", re, out, err)

@@ -35,8 +35,13 @@
 //     stands; the client notices it only if a row is compared with it. It does
 //     not notice "-and" and "prop:s>inf" before the SQL fails.
 //   - Regular expressions run on Go's engine, in linear time as in the client,
-//     and are translated first: \d, \w, \s and \b mean Unicode there. Class
-//     algebra ([a&&b], nested classes) and the flags x and R are refused.
+//     and are translated first: \d, \w, \s and \b mean Unicode there. Refused
+//     are class algebra ([a&&b], nested classes), the flags x, R and -u, more
+//     than 1000 repetitions, and of the properties \p{age=…}, \p{scx=…},
+//     \p{gcb=…} and the like, \p{Emoji} and others that Go has no tables of,
+//     and a few that are negated inside brackets ([\P{Alphabetic}]).
+//   - "prop:d<1e38" and the like, where the client's SQL has no number, find
+//     what they say.
 //   - Length, nesting, number of terms and size of regular expressions are
 //     bounded ([MaxQueryBytes] and the constants beside it).
 //

@@ -16,7 +16,7 @@ type matcher struct {
 	std     *regexp.Regexp // nil if it cannot serve any text
 	prog    *syntax.Prog   // nil if std serves every text
 	threads sync.Pool      // of *threads
-	cost    int            // as of translateRegexp
+	cost    int            // of memory, as programCost counts
 }
 
 func compileMatcher(translated string) (*matcher, error) {
@@ -24,12 +24,7 @@ func compileMatcher(translated string) (*matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	prog, err := syntax.Compile(parsed.Simplify())
-	if err != nil {
-		return nil, err
-	}
-	n := len(prog.Inst)
-	m := &matcher{cost: n + len(translated)/64}
+	m := &matcher{cost: programCost(parsed) + len(translated)/bytesPerInst}
 	special := strings.ContainsAny(translated, string([]rune{
 		assertWordStart, assertWordEnd, assertWordStartHalf, assertWordEndHalf}))
 	if !special {
@@ -39,7 +34,13 @@ func compileMatcher(translated string) (*matcher, error) {
 		if !strings.Contains(translated, `\b`) && !strings.Contains(translated, `\B`) {
 			return m, nil
 		}
+		m.cost *= 2 // two programs
 	}
+	prog, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return nil, err
+	}
+	n := len(prog.Inst)
 	m.prog = prog
 	m.threads.New = func() any { return &threads{now: newSparse(n), next: newSparse(n)} }
 	return m, nil

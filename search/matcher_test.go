@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,6 +38,27 @@ func TestRegexp(t *testing.T) {
 		{`\p{Greek}\p{sc=Han}\pL\p{Letter}`, "α漢aa", "aaaa"},
 		{`[[:alpha:]\]]x`, "]x", "1x"},
 		{`$\b`, "a", " "},
+		{`^\ $`, " ", "a"},
+		{`^[\ \-]$`, "-", `\`},
+		{`^[]-a]$`, "-", "^"},
+		{`^[]-a]$`, "]", "b"},
+		{`^[^]-a]$`, "^", "-"},
+		{`^[--a]$`, "-", "."},
+		{`^[^--a]$`, ".", "-"},
+		{`^[a-c-e]$`, "-", "d"},
+		{`^[+-[]]$`, ",]", "+"},
+		{`^[[:alpha:]-z]$`, "-", "1"},
+		{`^[\x{61}-\u{63}]\x{000000064}$`, "bd", "d"},
+		{`(?u)a`, "a", "b"},
+		{`(?u:é)`, "é", "e"},
+		{`(?ui)É`, "é", "e"},
+		{`(?i)(?u-i)É`, "É", "é"},
+		{`(?P<a.b[0]>a)(?<é_>b)`, "ab", "a"},
+		{`^\p{isGreek}\p{ Latn }\p{SCRIPT:hira}$`, "αaあ", "aαあ"},
+		{`^\p{gc!=Lu}$`, "A", "a"},
+		{`^\p{alpha}\P{alpha}[\p{upper}_]$`, "ⓐ_A", "ⓐ_a"},
+		{`^\p{sc}\p{Cased}\P{Lower}$`, "€aA", "€aa"},
+		{`^(?i)\p{lower}[\p{space}]$`, "A\u00a0", "1\u00a0"},
 		{`^\b|\Bq`, "a", " a"},
 	} {
 		out, _, err := translateRegexp(c.re)
@@ -53,8 +75,11 @@ func TestRegexp(t *testing.T) {
 			t.Errorf("%s: %q %v, %q %v", c.re, c.yes, m.match(c.yes), c.no, m.match(c.no))
 		}
 	}
-	for _, re := range []string{`\Q`, `\E`, `\C`, `\1`, `\07`, `\é`, `\ `, `a{`, `a{,3}`, `{`, `{2}`, `*`, `a|*`, `(`, `)`, `(?i`, `[`, `[a`,
-		`[a[b]]`, `[a--b]`, `(?u)a`, `(?R)a`, `\x4`, `\x{}`, `\u{110000}`, `\p{`, `\p{X}`, `x{3,2}`, `a\`, `[\b]`, "\U0010FFF0", `(?=a)`, `(?<!a)`} {
+	for _, re := range []string{`\Q`, `\E`, `\C`, `\1`, `\07`, `\é`, `a{`, `a{,3}`, `{`, `{2}`, `*`, `a|*`, `(`, `)`, `(?i`, `[`, `[a`,
+		`[a[b]]`, `[a--b]`, `(?-u)a`, `(?R)a`, `\x4`, `\x{}`, `\u{110000}`, `\p{`, `\p{X}`, `x{3,2}`, `a\`, `[\b]`, "\U0010FFF0", `(?=a)`, `(?<!a)`,
+		`(?)x`, `(?ii)a`, `(?i-i)a`, `(?i-)a`, `(?-)a`, `(?i-s-m)a`, `(?u-u)a`, `(?q)a`, `(?i)*`, `a(?i)*`, `(?u)*`, `(?P<a>a)(?P<a>b)`, `(?P<1>a)`, `(?P<>a)`, `(?P<a`, `(?P=a)`,
+		`[\d-z]`, `[a-\d]`, `[z-a]`, `[]`, `[^]`, `[a-`, `[--`, `[a&&b]`, `[a~~b]`, `[[:foo:]]`, `[\x{10FFF0}]`, `\x{10FFF0}`, "[\U0010FFF0]", `\x{d800}`, `\x{1000000000000000041}`,
+		`\p{^Lu}`, `\p{}`, `\pX`, `\p`, `\p{=L}`, `\p{gc=Greek}`, `\p{sc=L}`, `\p{age=3.0}`, `\p{scx=Greek}`, `[\P{alpha}]`, `\p{isc}`} {
 		if _, _, err := translateRegexp(re); err == nil {
 			t.Errorf("%s is accepted", re)
 		}
@@ -117,6 +142,25 @@ func TestMatcherCacheIsBounded(t *testing.T) {
 	}
 	if n := kept(); n == 0 || n > 200 {
 		t.Errorf("%d large expressions kept", n)
+	}
+	for i := range 16 { // few instructions, but large ones
+		if _, err := c.get(strings.Repeat(`(?i)\pL`, 200) + strconv.Itoa(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := kept(); n == 0 || n > 16 {
+		t.Errorf("%d expressions of classes kept", n)
+	}
+	bounds := 0
+	for text := range c.byText {
+		_, n := programOf(t, text)
+		bounds += n
+	}
+	if bounds > runesPerInst*maxMatcherCost {
+		t.Errorf("%d bounds of ranges kept", bounds)
+	}
+	if _, err := c.get("x{999}199"); err != nil {
+		t.Fatal(err)
 	}
 	a, _ := c.get("x{999}199")
 	if b, _ := c.get("x{999}199"); a != b {

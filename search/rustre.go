@@ -4,8 +4,8 @@ import (
 	"errors"
 	"regexp/syntax"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -13,6 +13,13 @@ import (
 // maxRegexpInsts bounds the compiled size of all regular expressions of a
 // search: matching costs at most this many steps a character.
 const maxRegexpInsts = 20_000
+
+// What counts as much as one instruction.
+const (
+	runesPerInst     = 16 // bounds of the ranges of a class: 64 bytes
+	foldStepsPerInst = 32 // code points of a range that Go's parser folds one by one
+	bytesPerInst     = 64 // of the translated text
+)
 
 // The client's regular expressions are those of Rust's regex crate, where \d,
 // \w, \s and \b are about Unicode. Go's engine knows neither these nor a few
@@ -29,8 +36,11 @@ const (
 // maxTranslated bounds the length of one translated expression.
 const maxTranslated = 256 << 10
 
+var errTooComplex = errors.New("too complex")
+
 // translateRegexp writes re in Go's syntax and tells what it costs: the size of
-// its program, and a little for the classes in it.
+// its program, the classes in it, and what it takes to read them. Nothing of
+// that is made yet: an expression of a few bytes can stand for a large program.
 func translateRegexp(re string) (string, int, error) {
 	t := translator{s: re}
 	if err := t.run(); err != nil {
@@ -45,11 +55,28 @@ func translateRegexp(re string) (string, int, error) {
 		}
 		return "", 0, errors.New("not understood")
 	}
-	prog, err := syntax.Compile(parsed.Simplify())
-	if err != nil {
-		return "", 0, errors.New("not understood")
+	return out, programCost(parsed) + len(out)/bytesPerInst + t.folds/foldStepsPerInst, nil
+}
+
+// programCost bounds the size of a program from above, before repetitions are
+// multiplied out.
+func programCost(re *syntax.Regexp) int {
+	return exprCost(re) + 2 // a start and an end
+}
+
+func exprCost(re *syntax.Regexp) int {
+	const most = 1 << 20 // times Go's most repetitions it is still an int32
+	n := 1 + len(re.Rune)/runesPerInst
+	if re.Op == syntax.OpLiteral {
+		n = 1 + len(re.Rune)
 	}
-	return out, len(prog.Inst) + len(out)/64, nil
+	for _, sub := range re.Sub {
+		n = min(n+1+exprCost(sub), most)
+	}
+	if re.Op == syntax.OpRepeat {
+		n = min((n+1)*max(re.Min, re.Max, 1), most)
+	}
+	return n
 }
 
 type translator struct {
@@ -61,6 +88,19 @@ type translator struct {
 	atom       int
 	groups     []int
 	quantified bool
+	names      map[string]bool // of groups
+	// classes is the number of bounds of ranges so far, folds that of code
+	// points that Go's parser will go through to fold ranges.
+	classes, folds int
+}
+
+// bounded keeps an expression from becoming larger than a search may be,
+// before anybody parses it.
+func (t *translator) bounded() error {
+	if len(t.out) > maxTranslated || t.classes/runesPerInst+t.folds/foldStepsPerInst > maxRegexpInsts {
+		return errTooComplex
+	}
+	return nil
 }
 
 var errRegexpEnd = errors.New("trailing backslash")
@@ -70,10 +110,10 @@ func (t *translator) write(s string) { t.out = append(t.out, s...) }
 func (t *translator) run() error {
 	for t.i < len(t.s) {
 		r, n := utf8.DecodeRuneInString(t.s[t.i:])
-		at := len(t.out)
-		if at > maxTranslated {
-			return errors.New("too complex")
+		if err := t.bounded(); err != nil {
+			return err
 		}
+		at := len(t.out)
 		switch r {
 		case '*', '+', '?', '{':
 			if err := t.repeat(); err != nil {
@@ -81,9 +121,14 @@ func (t *translator) run() error {
 			}
 			continue
 		case '(':
-			t.groups = append(t.groups, at)
-			if err := t.open(); err != nil {
+			group, err := t.open()
+			if err != nil {
 				return err
+			}
+			if group {
+				t.groups = append(t.groups, at)
+			} else {
+				at = len(t.out) // flags are nothing that can be repeated
 			}
 		case ')':
 			if len(t.groups) == 0 {
@@ -94,16 +139,20 @@ func (t *translator) run() error {
 			t.write(")")
 			t.i++
 		case '\\':
-			if err := t.escape(false); err != nil {
+			c, err := t.escape(false)
+			if err != nil {
 				return err
+			}
+			if c >= 0 {
+				t.write(quoteRune(c))
 			}
 		case '[':
 			if err := t.class(); err != nil {
 				return err
 			}
 		default:
-			if r >= assertWordStart && r <= assertWordEndHalf {
-				return errors.New("a private character")
+			if isPrivate(r) {
+				return errPrivate
 			}
 			t.write(t.s[t.i : t.i+n])
 			t.i += n
@@ -148,30 +197,105 @@ func (t *translator) repeat() error {
 	return nil
 }
 
-// open passes "(" or "(?…" on, the latter if Go knows its flags.
-func (t *translator) open() error {
+// open translates "(" or "(?…"; false if that is no group but flags that hold
+// from here on. What a group has matched matters to nobody, so it is not kept.
+func (t *translator) open() (group bool, err error) {
 	t.i++
-	t.write("(")
-	rest := t.s[t.i:]
-	if !strings.HasPrefix(rest, "?") {
-		return nil
+	if !t.skip("?") {
+		t.write("(?:")
+		return true, nil
 	}
-	end := strings.IndexAny(rest, ":)<P")
-	if end < 0 {
-		return errors.New("unclosed group")
+	if t.skip("P<") || t.skip("<") {
+		t.write("(?:")
+		return true, t.groupName()
 	}
-	if strings.ContainsAny(rest[:end], "xRu") {
-		return errors.New("the flags x, R and u are not available here")
+	n := strings.IndexAny(t.s[t.i:], ":)")
+	if n < 0 {
+		return false, errors.New("unclosed group")
 	}
-	t.write(rest[:end])
-	t.i += end
+	flags, err := goFlags(t.s[t.i : t.i+n])
+	if err != nil {
+		return false, err
+	}
+	group = t.s[t.i+n] == ':'
+	if t.i += n + 1; group {
+		t.write("(?" + flags + ":")
+		return true, nil
+	}
+	if n == 0 {
+		return false, errors.New("a question mark without what it repeats")
+	}
+	if flags != "" {
+		t.write("(?" + flags + ")")
+	}
+	return false, nil
+}
+
+// skip goes past s if it comes next.
+func (t *translator) skip(s string) bool {
+	if !strings.HasPrefix(t.s[t.i:], s) {
+		return false
+	}
+	t.i += len(s)
+	return true
+}
+
+func (t *translator) groupName() error {
+	n := strings.IndexByte(t.s[t.i:], '>')
+	if n <= 0 {
+		return errors.New("a group without a name")
+	}
+	name := t.s[t.i : t.i+n]
+	for i, r := range name {
+		switch {
+		case r == '_', unicode.IsLetter(r):
+		case i > 0 && (strings.ContainsRune(".[]", r) || unicode.IsNumber(r)):
+		default:
+			return errors.New("a character that the name of a group cannot have")
+		}
+	}
+	if t.names[name] {
+		return errors.New("two groups of one name")
+	}
+	if t.names == nil {
+		t.names = map[string]bool{}
+	}
+	t.names[name] = true
+	t.i += n + 1
 	return nil
 }
 
-// escape translates the sequence that begins at t.i.
-func (t *translator) escape(inClass bool) error {
+// goFlags translates the flags of a group: of "u", which holds anyhow, nothing
+// is left.
+func goFlags(s string) (string, error) {
+	var on, off string
+	out := &on
+	for i, r := range s {
+		switch {
+		case r == '-' && out == &on && i < len(s)-1:
+			out = &off
+		case strings.Count(s, string(r)) > 1:
+			return "", errors.New("a flag that stands there twice")
+		case r == 'x', r == 'R', r == 'u' && out == &off:
+			return "", errors.New("the flags x, R and -u are not available here")
+		case r == 'u':
+		case strings.ContainsRune("imsU", r):
+			*out += string(r)
+		default:
+			return "", errors.New("unknown flags of a group")
+		}
+	}
+	if off != "" {
+		off = "-" + off
+	}
+	return on + off, nil
+}
+
+// escape translates the sequence that begins at t.i: to a character, or to
+// something else that it has written, and -1.
+func (t *translator) escape(inClass bool) (rune, error) {
 	if t.i+1 == len(t.s) {
-		return errRegexpEnd
+		return 0, errRegexpEnd
 	}
 	c, n := utf8.DecodeRuneInString(t.s[t.i+1:])
 	seq := t.s[t.i : t.i+1+n]
@@ -179,25 +303,46 @@ func (t *translator) escape(inClass bool) error {
 	switch c {
 	case 'd', 'D', 's', 'S', 'w', 'W':
 		t.perlClass(byte(c), inClass)
+		return -1, nil
 	case 'u', 'U', 'x':
 		return t.codePoint(c)
 	case 'p', 'P':
-		return t.property(seq)
-	case 'a', 'f', 't', 'n', 'r', 'v':
-		t.write(seq)
+		return -1, t.property(c == 'P', inClass)
+	case 'a':
+		return '\a', nil
+	case 'f':
+		return '\f', nil
+	case 't':
+		return '\t', nil
+	case 'n':
+		return '\n', nil
+	case 'r':
+		return '\r', nil
+	case 'v':
+		return '\v', nil
 	case 'b', 'B', 'A', 'z', '<', '>':
 		if inClass {
-			return errors.New("escape " + seq + " in a character class")
+			return 0, errors.New("escape " + seq + " in a character class")
 		}
-		return t.assertion(c, seq)
-	default:
-		if c >= utf8.RuneSelf || c <= ' ' || strings.ContainsRune(asciiAlnum, c) {
-			return errors.New("unknown escape " + seq)
-		}
-		t.write(seq)
+		return -1, t.assertion(c, seq)
 	}
-	return nil
+	if c >= utf8.RuneSelf || strings.ContainsRune(asciiAlnum, c) {
+		return 0, errors.New("unknown escape " + seq)
+	}
+	return c, nil
 }
+
+// quoteRune writes a character so that it is itself, also in a class.
+func quoteRune(r rune) string {
+	if r >= utf8.RuneSelf || strings.ContainsRune(asciiAlnum, r) {
+		return string(r)
+	}
+	return `\` + string(r)
+}
+
+func isPrivate(r rune) bool { return r >= assertWordStart && r <= assertWordEndHalf }
+
+var errPrivate = errors.New("a private character")
 
 func (t *translator) assertion(c rune, seq string) error {
 	special := rune(0)
@@ -228,163 +373,34 @@ func (t *translator) assertion(c rune, seq string) error {
 	return nil
 }
 
-// codePoint translates \x41, \x{41}, \u0041, \u{41}, \U00000041 and \U{41}.
-func (t *translator) codePoint(c rune) error {
+// codePoint reads \x41, \x{41}, \u0041, \u{41}, \U00000041 and \U{41}.
+func (t *translator) codePoint(c rune) (rune, error) {
 	rest := t.s[t.i:]
 	digits := ""
 	if strings.HasPrefix(rest, "{") {
 		end := strings.IndexByte(rest, '}')
 		if end < 2 {
-			return errors.New("unfinished escape")
+			return 0, errors.New("unfinished escape")
 		}
 		digits = rest[1:end]
 		t.i += end + 1
 	} else {
 		n := map[rune]int{'x': 2, 'u': 4, 'U': 8}[c]
 		if len(rest) < n {
-			return errors.New("unfinished escape")
+			return 0, errors.New("unfinished escape")
 		}
 		digits = rest[:n]
 		t.i += n
 	}
 	if strings.Trim(digits, "0123456789abcdefABCDEF") != "" {
-		return errors.New("a code point must be hexadecimal")
+		return 0, errors.New("a code point must be hexadecimal")
 	}
-	t.write(`\x{` + digits + `}`)
-	return nil
-}
-
-// property passes \pL, \p{Greek} and \p{^Lu} on; "Letter" and script names are
-// the same in both, and the few others are spelt out.
-func (t *translator) property(seq string) error {
-	rest := t.s[t.i:]
-	if !strings.HasPrefix(rest, "{") {
-		t.write(seq)
-		return nil
+	n, err := strconv.ParseUint(digits, 16, 32)
+	if err != nil || n > unicode.MaxRune || !utf8.ValidRune(rune(n)) {
+		return 0, errors.New("there is no such code point")
 	}
-	end := strings.IndexByte(rest, '}')
-	if end < 0 {
-		return errors.New("unfinished escape")
+	if isPrivate(rune(n)) {
+		return 0, errPrivate
 	}
-	name := rest[1:end]
-	t.i += end + 1
-	for _, prefix := range []string{"sc=", "Script=", "gc=", "General_Category="} {
-		name = strings.TrimPrefix(name, prefix)
-	}
-	t.write(seq + "{" + name + "}")
-	return nil
-}
-
-// class translates a bracket expression.
-func (t *translator) class() error {
-	t.write("[")
-	t.i++
-	if strings.HasPrefix(t.s[t.i:], "^") {
-		t.write("^")
-		t.i++
-	}
-	for first := true; t.i < len(t.s); first = false {
-		rest := t.s[t.i:]
-		switch {
-		case rest[0] == ']' && !first:
-			t.write("]")
-			t.i++
-			return nil
-		case rest[0] == ']':
-			t.write(`\]`)
-			t.i++
-		case strings.HasPrefix(rest, "[:"):
-			end := strings.Index(rest, ":]")
-			if end < 0 {
-				return errors.New("nested character classes are not available here")
-			}
-			t.write(rest[:end+2])
-			t.i += end + 2
-		case rest[0] == '[', strings.HasPrefix(rest, "&&"), strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "~~"):
-			return errors.New("nested character classes are not available here")
-		case rest[0] == '\\':
-			if err := t.escape(true); err != nil {
-				return err
-			}
-		default:
-			_, n := utf8.DecodeRuneInString(rest)
-			t.write(rest[:n])
-			t.i += n
-		}
-	}
-	return errors.New("unclosed character class")
-}
-
-// perlClass writes \d, \s, \w or its complement as a class of code points.
-func (t *translator) perlClass(c byte, inClass bool) {
-	body := perlClasses()[c]
-	if inClass {
-		t.write(body)
-		return
-	}
-	if negated := perlClasses()[c|0x20]; c < 'a' {
-		// Case folding would undo a complement that is spelt out.
-		t.write("[^" + negated + "]")
-		return
-	}
-	t.write("[" + body + "]")
-}
-
-var perlClasses = sync.OnceValue(func() map[byte]string {
-	m := map[byte]string{}
-	for c, in := range map[byte]func(rune) bool{'d': unicode.IsDigit, 's': unicode.IsSpace, 'w': isWord} {
-		m[c], m[c-0x20] = ranges(in)
-	}
-	// Only what Go has no names for is spelt out; complements have to be.
-	rest, _ := ranges(func(r rune) bool { return isWord(r) && !unicode.In(r, namedWord...) })
-	m['w'] = `\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}` + rest
-	m['d'] = `\p{Nd}`
-	return m
-})
-
-// isWord tells the characters of \w: letters, marks, digits, connectors,
-// joiners and other alphabetic symbols.
-func isWord(r rune) bool {
-	if r < utf8.RuneSelf {
-		return r == '_' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
-	}
-	return unicode.In(r, namedWord...) || unicode.In(r, unicode.Other_Alphabetic, unicode.Join_Control)
-}
-
-// namedWord are the categories that make up most of \w.
-var namedWord = []*unicode.RangeTable{unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc}
-
-// ranges writes a set of characters and its complement as the inside of a
-// bracket expression.
-func ranges(in func(rune) bool) (yes, no string) {
-	var b [2]strings.Builder
-	start := rune(0)
-	flush := func(end rune, was bool) {
-		w := &b[0]
-		if !was {
-			w = &b[1]
-		}
-		w.WriteString(hexRune(start))
-		if end > start {
-			w.WriteString("-" + hexRune(end))
-		}
-	}
-	was := in(0)
-	for r := rune(1); r <= unicode.MaxRune; r++ {
-		if is := in(r); is != was {
-			flush(r-1, was)
-			start, was = r, is
-		}
-	}
-	flush(unicode.MaxRune, was)
-	return b[0].String(), b[1].String()
-}
-
-func hexRune(r rune) string {
-	const digits = "0123456789abcdef"
-	s := ""
-	for ; r > 0 || s == ""; r >>= 4 {
-		s = string(digits[r&15]) + s
-	}
-	return `\x{` + s + `}`
+	return rune(n), nil
 }

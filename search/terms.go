@@ -299,6 +299,8 @@ func (p *parser) propValue(pr Prop, val string, at int) (Node, error) {
 		pr.Int = int64(n)
 	case PropDataText:
 		pr.Text = val
+	case PropEase:
+		pr.Float, err = p.ease(val, at)
 	default:
 		pr.Float, err = p.float32(val, at)
 	}
@@ -329,6 +331,19 @@ func (p *parser) int32(s string, at int) (int64, error) {
 }
 
 var decimal = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
+
+// ease reads a number of which there may be too much: it is cut off at what an
+// ease can be. What is no number counts as 0, as in the client.
+func (p *parser) ease(s string, at int) (float32, error) {
+	f, err := strconv.ParseFloat(s, 32)
+	switch {
+	case err == nil && math.IsNaN(f):
+		return 0, nil
+	case math.IsInf(f, 0) && (err == nil || decimal.MatchString(s)):
+		return float32(min(max(f, -math.MaxFloat32), math.MaxFloat32)), nil
+	}
+	return p.float32(s, at)
+}
 
 func (p *parser) float32(s string, at int) (float32, error) {
 	if decimal.MatchString(s) {

@@ -99,12 +99,12 @@ func wordRegexp(glob string) string { return `\b` + globRegexp(glob, ".") + `\b`
 func tagRegexp(glob string) string { return " " + globRegexp(glob, `\S`) + "(::| )" }
 
 // nameMatcher compares names of fields with a pattern.
-func nameMatcher(glob string) (func(string) bool, error) {
+func (b *builder) nameMatcher(glob string) (func(string) bool, error) {
 	if !isGlob(glob) {
 		want := sqlite.Fold(literal(glob))
 		return func(name string) bool { return sqlite.Fold(name) == want }, nil
 	}
-	re, _, err := translateRegexp("^(?i)" + globRegexp(glob, ".") + "$")
+	re, err := b.regexp("^(?i)" + globRegexp(glob, ".") + "$")
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,12 @@ import (
 	"strings"
 )
 
+// What finds everything, and what finds nothing.
+const (
+	everything = "deck:*"
+	nothing    = "(-deck:*)"
+)
+
 // String is empty, as the search is.
 func (All) String() string { return "" }
 
@@ -17,9 +23,12 @@ func (n And) String() string {
 }
 
 func (n Or) String() string {
+	if len(n) == 0 {
+		return nothing
+	}
 	parts := make([]string, len(n))
 	for i, c := range n {
-		if _, ok := c.(And); ok { // binds tighter, needs no brackets
+		if and, ok := c.(And); ok && len(and) > 0 { // binds tighter, needs no brackets
 			parts[i] = c.String()
 		} else {
 			parts[i] = grouped(c)
@@ -32,15 +41,28 @@ func (n Not) String() string {
 	if _, ok := n.Node.(Not); ok {
 		return "-(" + n.Node.String() + ")"
 	}
-	return "-" + grouped(n.Node)
+	return "-" + grouped(n.inner())
+}
+
+// inner is what is negated; in the zero value that is everything.
+func (n Not) inner() Node {
+	if n.Node == nil {
+		return All{}
+	}
+	return n.Node
 }
 
 func grouped(n Node) string {
-	switch n.(type) {
-	case And, Or:
+	switch n := n.(type) {
+	case And:
+		if len(n) == 0 {
+			return everything
+		}
+		return "(" + n.String() + ")"
+	case Or:
 		return "(" + n.String() + ")"
 	case All: // has no text of its own
-		return "deck:*"
+		return everything
 	}
 	return n.String()
 }
@@ -74,10 +96,16 @@ func (n Text) String() string {
 	case TextRegexp:
 		return quote("re:" + escapeQuotes(n.Pattern))
 	}
+	if n.Pattern == "" { // there is no empty term
+		return "*"
+	}
 	return quote(escape(n.Pattern))
 }
 
 func (n Field) String() string {
+	if n.Name == "" { // no field has that name
+		return nothing
+	}
 	name := escape(n.Name)
 	if keywords[lowerASCII(name)] != nil { // has-cd is the one that can be a field's name
 		name = strings.Replace(name, "-", `\-`, 1)
@@ -102,7 +130,7 @@ func (n Tag) String() string {
 }
 
 func (n Deck) String() string          { return quote("deck:" + escape(n.Pattern)) }
-func (n DeckIDs) String() string       { return "did:" + joinIDs(n.IDs) }
+func (n DeckIDs) String() string       { return idsTerm("did:", n.IDs) }
 func (n Preset) String() string        { return quote("preset:" + n.Name) }
 func (n Notetype) String() string      { return quote("note:" + escape(n.Pattern)) }
 func (n NotetypeID) String() string    { return "mid:" + strconv.FormatInt(n.ID, 10) }
@@ -110,8 +138,8 @@ func (n TemplateOrd) String() string   { return "card:" + strconv.Itoa(n.Ord+1) 
 func (n TemplateName) String() string  { return quote("card:" + escape(n.Pattern)) }
 func (n State) String() string         { return "is:" + string(n.Kind) }
 func (n Flag) String() string          { return "flag:" + strconv.Itoa(int(n.Flag)) }
-func (n NoteIDs) String() string       { return "nid:" + joinIDs(n.IDs) }
-func (n CardIDs) String() string       { return "cid:" + joinIDs(n.IDs) }
+func (n NoteIDs) String() string       { return idsTerm("nid:", n.IDs) }
+func (n CardIDs) String() string       { return idsTerm("cid:", n.IDs) }
 func (n Added) String() string         { return daysTerm("added:", n.Days) }
 func (n Edited) String() string        { return daysTerm("edited:", n.Days) }
 func (n Introduced) String() string    { return daysTerm("introduced:", n.Days) }
@@ -120,6 +148,14 @@ func (n HasCustomData) String() string { return quote("has-cd:" + escape(n.Key))
 func (n Duplicate) String() string {
 	text := escapeQuotes(strings.ReplaceAll(n.Text, `\`, `\\`))
 	return quote("dupe:" + strconv.FormatInt(n.NotetypeID, 10) + "," + text)
+}
+
+// idsTerm writes a list of ids; for an empty one stands 0, which is nobody's.
+func idsTerm(key string, ids []int64) string {
+	if len(ids) == 0 {
+		return key + "0"
+	}
+	return key + joinIDs(ids)
 }
 
 func daysTerm(key string, n uint32) string { return key + strconv.FormatUint(uint64(n), 10) }

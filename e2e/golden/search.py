@@ -60,6 +60,18 @@ def record(path, todo, accents=False):
                "learn_ahead": col.get_config("collapseTime", 1200), "accents": accents, "found": [], "sorted": []}
         dids = sorted(d.id for d in col.decks.all_names_and_ids())
         mids = sorted(m.id for m in col.models.all_names_and_ids())
+        # Sorted first: an order by retrievability is that of this moment.
+        for q in queries.SORTED if not accents else ():
+            for key in queries.COLUMNS:
+                column = col.get_browser_column(key)
+                for desc in (False, True):
+                    case = {"q": q, "column": key, "desc": desc}
+                    for name, f, index, can in (("cards", col.find_cards, cix, column.sorting_cards),
+                                                ("notes", col.find_notes, nix, column.sorting_notes)):
+                        if can:
+                            case[name], err = find(f, q, index, order=column, reverse=desc)
+                            assert not err, (q, key, err)
+                    out["sorted"].append(case)
         for q in todo:
             text = q
             for name, ids in (("CID", cids), ("NID", nids), ("DID", dids), ("MID", mids)):
@@ -73,17 +85,6 @@ def record(path, todo, accents=False):
             else:
                 case["cards"], case["notes"] = sorted(cards), sorted(notes)
             out["found"].append(case)
-        for q in queries.SORTED if not accents else ():
-            for key in queries.COLUMNS:
-                column = col.get_browser_column(key)
-                for desc in (False, True):
-                    case = {"q": q, "column": key, "desc": desc}
-                    for name, f, index, can in (("cards", col.find_cards, cix, column.sorting_cards),
-                                                ("notes", col.find_notes, nix, column.sorting_notes)):
-                        if can:
-                            case[name], err = find(f, q, index, order=column, reverse=desc)
-                            assert not err, (q, key, err)
-                    out["sorted"].append(case)
         for order in queries.CUSTOM if not accents else ():
             ids, err = find(col.find_cards, "deck:*", cix, order=order)
             assert not err, (order, err)
