@@ -1,16 +1,20 @@
 package api
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/media"
 )
 
 // FuzzCalls sends any body to any path of a collection with some notes in it.
@@ -90,6 +94,72 @@ func FuzzParams(f *testing.F) {
 		p.truth("k", false)
 		if _, err := p.fields("k"); err != nil && asHTTP(err).status != 400 && p["k"] != nil {
 			t.Errorf("%s: %v", s, err)
+		}
+	})
+}
+
+// FuzzImportPackage imports whole packages: of each form, with a damaged
+// collection, list of media and zip. None is a failure of ours, one that is
+// refused changes nothing, and nothing stays of any but what it brought.
+func FuzzImportPackage(f *testing.F) {
+	old, current := source(f)
+	lists := [][]byte{[]byte(`{"0":"one.png","1":"two.mp3"}`), mediaList("one.png", "two.mp3")}
+	for form := range uint(4) {
+		f.Add(form, uint(0), []byte{}, lists[form%2], uint(0), []byte{})
+		f.Add(form, uint(5000), []byte("\xff\x00"), lists[form%2], uint(0), []byte{})
+		f.Add(form, uint(0), []byte{}, lists[1-form%2], uint(0), []byte{})
+		f.Add(form, uint(0), []byte{}, lists[form%2], uint(20), []byte("\xff\xff\xff"))
+	}
+	f.Add(uint(0), uint(0), []byte{}, []byte(`{"0":"../x","1":"one.png","a":1}`), uint(0), []byte{})
+	tmp, files := f.TempDir(), media.Open(f.TempDir(), media.Options{})
+	f.Cleanup(func() { _ = files.Close() })
+	c := newClient(f, Options{Media: files, TempDir: tmp, MaxImportBytes: 1 << 22}, collection.Options{Snapshots: collection.Retention{Keep: -1}})
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"previous"}}`)
+	// its second bit makes the package a whole collection
+	f.Fuzz(func(t *testing.T, form, at uint, patch, list []byte, zipAt uint, zipPatch []byte) {
+		c.t = t
+		part := func(name string, text []byte) file { return file{name, text} }
+		col, kind := file{"collection.anki2", bytes.Clone(old)}, "apkg"
+		if form&1 != 0 {
+			part = func(name string, text []byte) file { return file{name, compress(t, text)} }
+			col = file{"collection.anki21b", bytes.Clone(current)}
+		}
+		copy(col.text[at%uint(len(col.text)):], patch)
+		if form&2 != 0 {
+			kind = "colpkg"
+		}
+		raw := packed(t, part(col.name, col.text), part("media", list), part("0", []byte("picture")), part("1", []byte("sound")))
+		copy(raw[zipAt%uint(len(raw)):], zipPatch)
+
+		state := func() string {
+			m, err := c.s.Meta(t.Context(), "alice")
+			usn, err2 := files.LastUSN(t.Context(), "alice")
+			if err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+			return fmt.Sprint(m, usn)
+		}
+		before := state()
+		status, text := c.post("import_file", importOf(kind, base64.StdEncoding.EncodeToString(raw)))
+		switch {
+		case status >= 500:
+			t.Errorf("status %d: %s", status, text)
+		case status != 200 && state() != before:
+			t.Errorf("status %d: %s: refused, and yet something changed", status, text)
+		case status == 200:
+			for _, o := range []collection.DownloadOptions{{}, {Schema11: true}} {
+				d, err := c.s.Download(t.Context(), "alice", o)
+				if err != nil {
+					t.Fatalf("taken, but %v", err)
+				}
+				_ = d.Close()
+			}
+			c.ok("find_cards", `{"query":"","preload":1}`)
+		}
+		for _, pattern := range []string{"*", ".*"} {
+			if left, _ := filepath.Glob(filepath.Join(tmp, pattern)); len(left) > 0 {
+				t.Errorf("left behind: %q", left)
+			}
 		}
 	})
 }

@@ -33,7 +33,13 @@ type file struct {
 	text []byte
 }
 
+// pack is a package as base64.
 func pack(t testing.TB, files ...file) string {
+	t.Helper()
+	return base64.StdEncoding.EncodeToString(packed(t, files...))
+}
+
+func packed(t testing.TB, files ...file) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
@@ -49,7 +55,7 @@ func pack(t testing.TB, files ...file) string {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return base64.StdEncoding.EncodeToString(b.Bytes())
+	return b.Bytes()
 }
 
 // importOf is the body of a call.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // fixture is what a real server left behind.
@@ -166,8 +168,33 @@ func TestFixturesUntouchedByLookups(t *testing.T) {
 // file must be opened writable for it.
 func TestStrayWAL(t *testing.T) {
 	o := dirOptions(t.TempDir())
-	outside(t, o.AuthDB, `PRAGMA journal_mode = wal`, `CREATE TABLE auth (username VARCHAR PRIMARY KEY, hash VARCHAR)`,
-		`INSERT INTO auth VALUES ('alice', '9e8746b8937e83e8e49bfc5edccb73a14519943955f36721d1eadccb3b53cd6000112233445566aa')`)
+	db, err := sqlite.Open(t.Context(), o.AuthDB, sqlite.Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{
+		`PRAGMA journal_mode = wal`, `CREATE TABLE auth (username VARCHAR PRIMARY KEY, hash VARCHAR)`, `PRAGMA wal_checkpoint(TRUNCATE)`,
+		`INSERT INTO auth VALUES ('alice', '9e8746b8937e83e8e49bfc5edccb73a14519943955f36721d1eadccb3b53cd6000112233445566aa')`,
+	} {
+		if _, err := db.ExecContext(t.Context(), q); err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+	}
+	// Closing folds the WAL: what a kill leaves is what lies there before.
+	left := map[string][]byte{}
+	for _, suffix := range []string{"", "-wal"} {
+		if left[suffix], err = os.ReadFile(o.AuthDB + suffix); err != nil || len(left[suffix]) == 0 {
+			t.Fatalf("%d bytes of %q, %v", len(left[suffix]), suffix, err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for suffix, b := range left {
+		if err := os.WriteFile(o.AuthDB+suffix, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s := open(t, o)
 	login(t, s, "alice", "alice-pw")
 	if got := query(t, o.AuthDB, `PRAGMA journal_mode`); got != "delete" {

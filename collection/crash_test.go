@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // The tests of this file run the operations that write in a child process,
@@ -77,8 +79,7 @@ func crashChild(op string) int {
 			fmt.Println("broken afterwards:", e)
 			return 1
 		}
-		e := s.Close()
-		fmt.Println("works", e)
+		fmt.Println("works, closed:", s.Close())
 	}
 	if err != nil {
 		fmt.Println("err", err)
@@ -297,17 +298,37 @@ func newCrashBed(t testing.TB, op string) *crashBed {
 		t.Fatalf("%s: %s", op, out)
 	}
 	b.moments = strings.Count(out, "moment ")
+	kept := b.copyOf(root)
 	b.new = b.state(root)
+	if crashOps[op].kept {
+		b.wantKept("undisturbed", kept)
+	}
 	return b
 }
 
-func (b *crashBed) copy() string {
+func (b *crashBed) copy() string { return b.copyOf(b.template) }
+
+func (b *crashBed) copyOf(root string) string {
 	b.t.Helper()
 	dir := b.t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(b.template)); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(root)); err != nil {
 		b.t.Fatal(err)
 	}
 	return dir
+}
+
+// schema is that of the file at path, which is nobody else's.
+func (b *crashBed) schema(path string) (ver int) {
+	b.t.Helper()
+	db, err := sqlite.Open(b.t.Context(), path, sqlite.Options{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow(`SELECT ver FROM col`).Scan(&ver); err != nil {
+		b.t.Fatal(path, err)
+	}
+	return ver
 }
 
 // state is the content that a store finds in root; nil if there is none. What
@@ -333,6 +354,7 @@ func (b *crashBed) state(root string) map[string][]string {
 func (b *crashBed) check(what, root string) {
 	b.t.Helper()
 	leftWAL := walSize(filepath.Join(root, testUser, FileName))
+	left := b.copyOf(root) // looking at the state opens the file, which may do what the killed run did not
 	got := b.state(root)
 	isOld, isNew := reflect.DeepEqual(got, b.old), reflect.DeepEqual(got, b.new)
 	if b.op == "first" && got != nil && !isNew {
@@ -345,8 +367,10 @@ func (b *crashBed) check(what, root string) {
 		wantDump(b.t, b.op+", "+what+": neither old nor new; against the old (WAL of "+fmt.Sprint(leftWAL)+" bytes)", got, b.old)
 		return
 	}
-	if isNew && !isOld && crashOps[b.op].kept {
-		b.wantKept(what, root)
+	// Both states of an upgrade are the same content, so its file has to tell.
+	replaced := !isOld || b.op == "upgrade" && b.schema(filepath.Join(b.copyOf(left), testUser, FileName)) == schemaCurrent
+	if replaced && crashOps[b.op].kept {
+		b.wantKept(what, left)
 	}
 	// And it goes on from there.
 	s := New(root, Options{Now: func() time.Time { return testNow }})
@@ -362,7 +386,7 @@ func (b *crashBed) check(what, root string) {
 	}
 }
 
-// wantKept demands a snapshot with the whole old content.
+// wantKept demands a snapshot with the whole old content, in its old schema.
 func (b *crashBed) wantKept(what, root string) {
 	b.t.Helper()
 	ids, err := filepath.Glob(filepath.Join(root, testUser, SnapshotDir, "2*"+snapshotExt))
@@ -376,9 +400,10 @@ func (b *crashBed) wantKept(what, root string) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			b.t.Fatal(err)
 		}
+		old := b.op != "upgrade" || b.schema(path) != schemaCurrent
 		if _, err := Upgrade(b.t.Context(), path); err != nil {
 			b.t.Errorf("%s, %s: snapshot %s: %v", b.op, what, filepath.Base(id), err)
-		} else if reflect.DeepEqual(dumpFile(b.t, path), b.old) {
+		} else if old && reflect.DeepEqual(dumpFile(b.t, path), b.old) {
 			return
 		}
 	}
@@ -462,7 +487,7 @@ func TestFullDisk(t *testing.T) {
 				// From nothing at all to beyond what any operation writes.
 				limit := int64(i) * 1_600_000 / int64(rounds) * int64(rng.IntN(100)+1) / 100
 				out := crashRun(t, op, root, 0, fmt.Sprintf("%s=%d", crashFull, limit))
-				if !strings.Contains(out, "works") {
+				if !strings.Contains(out, "works, closed: <nil>") {
 					t.Errorf("%s with room for %d bytes: %s", op, limit, out)
 				}
 				if strings.Contains(out, "panic") {
@@ -484,6 +509,7 @@ func TestFullDisk(t *testing.T) {
 // the stamps, and the day of unburying, are its own.
 func (b *crashBed) checkAfterFull(what, root string, done bool) {
 	b.t.Helper()
+	left := b.copyOf(root)
 	got := b.state(root)
 	strip := func(d map[string][]string) map[string][]string {
 		if d == nil {
@@ -507,6 +533,8 @@ func (b *crashBed) checkAfterFull(what, root string, done bool) {
 		wantDump(b.t, b.op+", "+what+": reported done", strip(got), strip(b.new))
 	case !isOld && !isNew:
 		wantDump(b.t, b.op+", "+what+": neither old nor new; against the old", strip(got), strip(b.old))
+	case crashOps[b.op].kept && isNew && (done || !isOld || b.op == "upgrade"): // the sync afterwards upgrades at the latest
+		b.wantKept(what, left)
 	}
 	for _, l := range (&rig{t: b.t, root: root}).leftovers(testUser) {
 		if strings.HasPrefix(l, tempPrefix) {

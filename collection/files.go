@@ -156,7 +156,14 @@ func syncFile(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(syncOpen(f, "file"), f.Close())
+}
+
+// syncOpen is f.Sync, and a moment: nothing else shows a test that it was done.
+func syncOpen(f *os.File, what string) error {
+	err := f.Sync()
+	at("synced " + what)
+	return err
 }
 
 func syncDir(dir string) error {
@@ -167,7 +174,7 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(syncOpen(f, "folder"), f.Close())
 }
 
 // linkOrCopy makes dst another name of src, or a synced copy of it where the
@@ -206,5 +213,5 @@ func copyTo(in io.Reader, dst string) (err error) {
 		_ = out.Close()
 		return fmt.Errorf("copy to %s: %w", filepath.Base(dst), err)
 	}
-	return errors.Join(out.Sync(), out.Close())
+	return errors.Join(syncOpen(out, "copy"), out.Close())
 }

@@ -36,7 +36,14 @@ const (
 
 func TestMergeCardAndNote(t *testing.T) {
 	// docs/protocol.md §6.6: taken if unknown, not changed here since, or
-	// changed here earlier (strictly).
+	// changed here earlier (strictly). A card that stays with its note, 1, is
+	// stored by another statement than one that has moved.
+	for _, nid := range []int64{1, 11} {
+		t.Run(fmt.Sprint("note ", nid), func(t *testing.T) { testMergeCardAndNote(t, nid) })
+	}
+}
+
+func testMergeCardAndNote(t *testing.T, nid int64) {
 	for _, tt := range []struct {
 		name      string
 		usn, mod  int // ours; usn < 0: we do not have it
@@ -64,7 +71,7 @@ func TestMergeCardAndNote(t *testing.T) {
 			r.start(5, true)
 			data := `{"pos":7, "s":1.23456789,"unknown":[1,2],"d":5.55555}`
 			err := r.s.ApplyChunk(t.Context(), testUser, "k", Chunk{
-				Cards: []Card{{ID: 1, NID: 11, DID: 12, Ord: 13, Mod: tt.clientMod, USN: 10, Type: 1, Queue: -1, Due: -14, Ivl: 15, Factor: 16,
+				Cards: []Card{{ID: 1, NID: nid, DID: 12, Ord: 13, Mod: tt.clientMod, USN: 10, Type: 1, Queue: -1, Due: -14, Ivl: 15, Factor: 16,
 					Reps: 17, Lapses: 18, Left: 19, ODue: 20, ODID: 21, Flags: 0xff, Data: data}},
 				Notes: []Note{{ID: 1, GUID: "new", MID: ntBasic, Mod: tt.clientMod, USN: 10, Tags: " x y ", Flds: "<b>12</b>\x1fback\r\x00!\n\t", Flags: 5, Data: "junk"}},
 			})
@@ -74,7 +81,7 @@ func TestMergeCardAndNote(t *testing.T) {
 			card, note := fmt.Sprintf("1|1|1|0|%d|%d|2|2|100|10|2500|5|1|0|0|0|3|{\"s\":1.23456789,\"x\":1}", tt.mod, tt.usn),
 				fmt.Sprintf("1|g1|%d|%d| a |f\x1fb|f|1|0|", tt.mod, tt.usn)
 			if tt.taken {
-				card = fmt.Sprintf("1|11|12|13|%d|10|1|-1|-14|15|16|17|18|19|20|21|255|%s", tt.clientMod, data)
+				card = fmt.Sprintf("1|%d|12|13|%d|10|1|-1|-14|15|16|17|18|19|20|21|255|%s", nid, tt.clientMod, data)
 				note = fmt.Sprintf("1|new|%d|10| x y |<b>12</b>\x1fback!\n\t|12|%d|0|", tt.clientMod, schema.Checksum("12"))
 			}
 			r.wantRows(`SELECT * FROM cards`, card)

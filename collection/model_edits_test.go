@@ -30,6 +30,7 @@ func (c *modelClient) edit(t *rapid.T, r *rig, ids *int64, reviews map[int64]Rev
 		}
 		return rapid.SampledFrom(have).Draw(t, what), true
 	}
+	number := func(what string) int64 { return rapid.Int64Range(0, 1000).Draw(t, what) }
 	word := rapid.SampledFrom([]string{"a", "b", "ä", "Straße", "<b>x</b>", "12", ""}).Draw(t, "word")
 	switch rapid.SampledFrom([]string{"add", "add", "note", "review", "review", "review", "delete", "deck", "rename", "remove deck", "notetype", "options", "tag", "config"}).Draw(t, "edit") {
 	case "add":
@@ -39,15 +40,25 @@ func (c *modelClient) edit(t *rapid.T, r *rig, ids *int64, reviews map[int64]Rev
 		if id, ok := pick("note", slices.Sorted(maps.Keys(c.notes))); ok {
 			n := c.notes[id]
 			n.Flds, n.Mod, n.USN = word+"\x1f"+c.name, now, -1
+			n.GUID, n.Tags = fmt.Sprint("g", *ids), " "+c.name+" "
+			n.MID = ntBasic + rapid.Int64Range(0, 1).Draw(t, "notetype") // both have two fields
 			c.notes[id] = n
 		}
 	case "review":
 		if id, ok := pick("card", slices.Sorted(maps.Keys(c.cards))); ok {
 			k := c.cards[id]
-			k.Mod, k.USN, k.Type, k.Queue, k.Reps, k.Due = now, -1, 2, 2, k.Reps+1, now%1000
-			k.Data = `{"s":` + fmt.Sprint(*ids) + `,"by":"` + c.name + `"}`
+			k = Card{
+				ID: id, NID: k.NID, DID: number("did"), Ord: number("ord"), Mod: now, USN: -1, Type: number("type") & 3,
+				Queue: number("queue")&3 - 1, Due: number("due"), Ivl: number("ivl"), Factor: number("factor"), Reps: k.Reps + 1,
+				Lapses: number("lapses"), Left: number("left"), ODue: number("odue"), ODID: number("odid"), Flags: number("flags") & 7,
+				Data: `{"s":` + fmt.Sprint(*ids) + `,"by":"` + c.name + `"}`,
+			}
+			if rapid.IntRange(0, 4).Draw(t, "other note") == 0 {
+				k.NID = number("nid")
+			}
 			c.cards[id] = k
-			c.revlog[*ids] = RevlogEntry{ID: *ids, CID: id, USN: -1, Ease: 3, Ivl: 10, Time: 1000}
+			c.revlog[*ids] = RevlogEntry{ID: *ids, CID: id, USN: -1, Ease: number("ease") & 3, Ivl: number("ivl"), LastIvl: number("lastIvl"),
+				Factor: number("factor"), Time: number("time"), Type: number("kind") & 3}
 			reviews[*ids] = c.revlog[*ids]
 		}
 	case "delete":

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -203,9 +204,39 @@ func checkAfterCrash(t *testing.T, scenario, root, folder, at string) {
 			t.Error(at, usn, err)
 		}
 	default:
+		list := legacyFolders()
+		want := list[slices.IndexFunc(list, func(l legacyFolder) bool { return l.dir == scenario && l.user == user })]
+		all := maps.Clone(want.rows)
+		all["added "+sha("added")] = want.usn + 1
+		// What was taken over is whole, with or without the zip that came then.
+		if got, usn := rowUSNs(t, s), lastUSN(t, s); (!maps.Equal(got, want.rows) || usn != want.usn) && (!maps.Equal(got, all) || usn != want.usn+1) {
+			t.Errorf("%s: usn %d, rows %v, want usn %d, %v", at, usn, got, want.usn, want.rows)
+		}
 		mustApply(t, s, entry{"added", "added"})
+		if got := rowUSNs(t, s); !maps.Equal(got, all) {
+			t.Errorf("%s: rows %v after repeating, want %v", at, got, all)
+		}
 	}
 	agree(t, s, folder)
+}
+
+// rowUSNs is name and checksum to usn, as in a legacyFolder.
+func rowUSNs(t *testing.T, s *media.Store) map[string]int32 {
+	t.Helper()
+	out := map[string]int32{}
+	for _, r := range rows(t, s, user) {
+		out[r.Name+" "+r.Sum] = r.USN
+	}
+	return out
+}
+
+func lastUSN(t *testing.T, s *media.Store) int32 {
+	t.Helper()
+	usn, err := s.LastUSN(ctx, user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return usn
 }
 
 // childLoop sends zips for ever and says which have been accepted.
@@ -238,7 +269,7 @@ func TestKilledAtRandom(t *testing.T) {
 	root := t.TempDir()
 	folder := filepath.Join(root, user, "collection.media")
 	acked := 0
-	for range 25 {
+	for round := range 25 {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), "MEDIA_TEST_CHILD=loop", "MEDIA_TEST_N="+strconv.Itoa(acked+1), "MEDIA_TEST_ROOT="+root)
 		out, err := cmd.StdoutPipe()
@@ -248,8 +279,13 @@ func TestKilledAtRandom(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(time.Duration(40+rand.IntN(120))*time.Millisecond, func() { _ = cmd.Process.Kill() })
-		for sc := bufio.NewScanner(out); sc.Scan(); {
+		kill := sync.OnceFunc(func() {
+			time.AfterFunc(time.Duration(40+rand.IntN(120))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		})
+		if round%2 == 0 { // the others once something is acknowledged, however slow the machine
+			kill()
+		}
+		for sc := bufio.NewScanner(out); sc.Scan(); kill() {
 			if _, err := fmt.Sscanf(sc.Text(), "ok %d", &acked); err != nil {
 				t.Fatal(sc.Text())
 			}
@@ -275,7 +311,9 @@ func TestKilledAtRandom(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Log(acked, "zips")
+	if t.Log(acked, "zips"); acked == 0 {
+		t.Error("nothing was ever acknowledged")
+	}
 }
 
 // TestFailures makes each step fail once (as a full disk would), then each

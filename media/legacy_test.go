@@ -21,18 +21,20 @@ const (
 	bobTXT  = "48181acd22b3edaebc8a447868a7df7ce629920a"
 )
 
-// TestLegacyFolders opens the folders that the other servers left, in place.
-func TestLegacyFolders(t *testing.T) {
+// legacyFolder is a folder that another server left, and what is in it.
+type legacyFolder struct {
+	dir, user, folder string
+	usn               int32
+	rows              map[string]int32 // name and checksum to usn
+	original          string           // must stay as it is, byte for byte
+}
+
+func legacyFolders() []legacyFolder {
 	full := map[string]int32{"_font.css " + fontCSS: 1, "café 日本.txt " + cafe: 2, "one.png " + onePNG: 4, "gone.txt ": 5}
 	bob := map[string]int32{"bob.txt " + bobTXT: 1}
 	two := map[string]int32{"one.png " + onePNG: 1, "café 日本.txt " + cafe: 2, "gone.txt ": 4}
 	same := map[string]int32{"one.png " + onePNG: 4, "café 日本.txt " + cafe: 4, "gone.txt ": 4}
-	for _, c := range []struct {
-		dir, user, folder string
-		usn               int32
-		rows              map[string]int32
-		original          string // must stay as it is, byte for byte
-	}{
+	return []legacyFolder{
 		{"240-stopped", "alice", "collection.media", 5, full, ""},
 		{"240-stopped", "bob@example.com", "collection.media", 1, bob, ""},
 		{"240-running", "alice", "collection.media", 5, full, ""},
@@ -49,7 +51,12 @@ func TestLegacyFolders(t *testing.T) {
 		{"official-killed", "bob@example.com", "media", 1, bob, "media.db media.db-wal"},
 		{"rs", "alice", "media", 5, full, "media.db"},
 		{"rs", "bob@example.com", "media", 1, bob, "media.db"},
-	} {
+	}
+}
+
+// TestLegacyFolders opens the folders that the other servers left, in place.
+func TestLegacyFolders(t *testing.T) {
+	for _, c := range legacyFolders() {
 		t.Run(c.dir+" "+c.user, func(t *testing.T) {
 			root := t.TempDir()
 			copyTree(t, "testdata/legacy/"+c.dir, root)

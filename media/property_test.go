@@ -165,6 +165,11 @@ func TestConverge(t *testing.T) {
 			"close": func(rt *rapid.T) { _ = s.Evict(user) },
 			"lose":  func(rt *rapid.T) { _ = os.Remove(filepath.Join(folder, name.Draw(rt, "name"))) },
 		})
+		// So that there is something to agree on.
+		for i, d := range devices {
+			n := fmt.Sprint("end ", i)
+			d.files[n], d.dirty[n] = n, true
+		}
 		// A request for a lost file fails once and the counts differ once or
 		// twice for each device; then everything is quiet.
 		for range 30 {
@@ -178,6 +183,9 @@ func TestConverge(t *testing.T) {
 			}
 			if diff := cmp.Diff(devices[0].files, d.files); diff != "" {
 				rt.Errorf("device %d: %s", i, diff)
+			}
+			if n := fmt.Sprint("end ", i); devices[0].files[n] != n {
+				rt.Errorf("%q is lost", n)
 			}
 		}
 		want := map[string]string{}

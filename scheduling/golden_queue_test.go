@@ -268,6 +268,9 @@ func (l *learner) write(res Result, today uint32) {
 func TestSessions(t *testing.T) {
 	var golden struct{ Exact, Fuzzed []recordedSession }
 	readGolden(t, "sessions.json.gz", &golden)
+	if len(golden.Exact) < 2 || len(golden.Fuzzed) < 2 {
+		t.Fatalf("got %d and %d sessions, want 2 and 2", len(golden.Exact), len(golden.Fuzzed))
+	}
 	for i, r := range golden.Exact {
 		t.Run(fmt.Sprintf("exact/%d", i), func(t *testing.T) { replay(t, r, false) })
 	}

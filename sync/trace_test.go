@@ -223,7 +223,8 @@ func compareAnswer(x exchange, body []byte) error {
 				return fmt.Errorf("%s: %v, want %v", name, sum, b[name])
 			}
 		}
-		if len(a) == 0 != (len(b) == 0) {
+		// The server of 2.0.33's time gave every file the last usn: it sends what the client has, too.
+		if len(a) != len(b) && (len(a) == 0 || !strings.Contains(x.Client, "2.0.33")) {
 			return fmt.Errorf("%d rows, want %d", len(a), len(b))
 		}
 	}
@@ -236,8 +237,11 @@ func compareAnswer(x exchange, body []byte) error {
 	return nil
 }
 
-// objectIDs lists the ids (or tags) in an answer by kind, sorted. Rows and
-// graves that some servers repeat count once.
+// usnOf is where the usn stands in the rows of a chunk.
+var usnOf = map[string]int{"cards": 5, "notes": 4, "revlog": 2}
+
+// objectIDs lists the ids (or tags, or rows of a chunk) in an answer by kind,
+// sorted. Rows and graves that some servers repeat count once.
 func objectIDs(m map[string]any) map[string][]string {
 	out := map[string][]string{}
 	add := func(kind string, list any) {
@@ -247,8 +251,12 @@ func objectIDs(m map[string]any) map[string][]string {
 			switch v := it.(type) {
 			case map[string]any:
 				it = v["id"]
-			case []any:
-				it = v[0]
+			case []any: // all of a row of a chunk, but the usn that the server gave it
+				v = slices.Clone(v)
+				if i, ok := usnOf[kind]; ok {
+					v[i] = "usn"
+				}
+				it = fmt.Sprint(v...)
 			}
 			if f, ok := it.(float64); ok {
 				it = int64(f)
@@ -337,7 +345,7 @@ func compareZips(recorded json.RawMessage, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(a) != len(b) {
+	if !maps.Equal(a, b) {
 		return fmt.Errorf("%v, want %v", a, b)
 	}
 	return nil

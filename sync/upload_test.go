@@ -152,24 +152,34 @@ func TestUploadsGiveBack(t *testing.T) {
 	g := newRig(t)
 	c := g.loggedIn(11)
 	before := offheap.InUse()
-	ask := func(body io.Reader) {
+	ask := func(body io.Reader) (answer string) {
 		req := c.request("sync/upload", nil)
 		req.Body, req.ContentLength = io.NopCloser(body), -1
 		if resp, err := http.DefaultClient.Do(req); err == nil {
-			_, _ = io.Copy(io.Discard, resp.Body)
+			b, _ := io.ReadAll(resp.Body)
 			_ = resp.Body.Close()
+			answer = string(b)
 		}
+		return answer
 	}
 	whole := toZstd(t, fixture(t, "v18-26.09"))
-	ask(bytes.NewReader(toZstd(t, []byte("no collection"))))
-	ask(bytes.NewReader(whole[:len(whole)/2]))
-	ask(bytes.NewReader([]byte("no zstd at all")))
+	for what, body := range map[string][]byte{
+		"no collection": toZstd(t, []byte("no collection")),
+		"half a file":   whole[:len(whole)/2],
+		"no zstd":       []byte("no zstd at all"),
+	} {
+		if answer := ask(bytes.NewReader(body)); answer == "" || answer == "OK" {
+			t.Errorf("%s: %q", what, answer)
+		}
+	}
 	cut, w := io.Pipe()
 	go func() {
 		_, _ = w.Write(whole[:len(whole)/2])
 		w.CloseWithError(errors.New("the line is cut"))
 	}()
-	ask(cut)
+	if answer := ask(cut); answer == "OK" {
+		t.Error("half a file was taken")
+	}
 	g.srv.Close() // every handler has ended
 	if n := offheap.InUse() - before; n != 0 {
 		t.Errorf("%d bytes are still there", n)
