@@ -209,6 +209,33 @@ func shows(want, got any) string {
 	return fmt.Sprintf("%v, want %v", got, want)
 }
 
+// TestDocsMarkAdditions: the documentation says which calls the original did not have.
+func TestDocsMarkAdditions(t *testing.T) {
+	text, err := os.ReadFile("../docs/rest-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked := map[string]bool{}
+	for _, line := range strings.Split(string(text), "\n") {
+		if !strings.HasPrefix(line, "**new** ") {
+			continue
+		}
+		head, _, _ := strings.Cut(line, ": ")
+		for _, m := range regexp.MustCompile("`(?:(deck|card|note|model)/<[^>]*>/)?([a-z_]+)`").FindAllStringSubmatch(head, -1) {
+			kind := m[1]
+			if kind == "" {
+				kind = "collection"
+			}
+			marked[kind+"/"+m[2]] = true
+		}
+	}
+	for op := range operations {
+		if _, added := additions[op]; added != marked[op] {
+			t.Errorf("%s is an addition: %v; is marked as one: %v", op, added, marked[op])
+		}
+	}
+}
+
 // TestDocsListDeviations holds the documentation to the list of the replay.
 func TestDocsListDeviations(t *testing.T) {
 	text, err := os.ReadFile("../docs/rest-api.md")
