@@ -85,7 +85,7 @@ type API struct {
 	guard *guard
 	large gate // for bodies
 
-	maxReviews int // smaller in tests
+	maxReviews, maxEdited int // smaller in tests
 
 	mu    sync.Mutex
 	state map[string]*userState // by user
@@ -123,7 +123,7 @@ func New(o Options) *API {
 	if o.ClientAddr == nil {
 		o.ClientAddr = peerAddr
 	}
-	return &API{o: o, guard: newGuard(o), large: make(gate, maxLarge), maxReviews: maxReviews, state: map[string]*userState{}}
+	return &API{o: o, guard: newGuard(o), large: make(gate, maxLarge), maxReviews: maxReviews, maxEdited: maxEdited, state: map[string]*userState{}}
 }
 
 // peerAddr is the address of the connection, invalid for a unix socket.

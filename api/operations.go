@@ -65,9 +65,16 @@ func init() {
 var additions = map[string]operation{
 	"collection/upgrade_scheduler": {run: upgradeScheduler},
 
-	"collection/create_deck": {run: createDeck},
-	"collection/deck_tree":   {run: deckTree},
-	"deck/rename":            {run: deckRename},
-	"deck/set_description":   {run: deckSetDescription},
-	"deck/delete":            {run: deckDelete},
+	"collection/create_deck":  {run: createDeck},
+	"collection/deck_tree":    {run: deckTree},
+	"collection/move_cards":   {run: editCards(moveCards)},
+	"collection/bury_cards":   {run: editCards(simply((*collection.Txn).Bury))},
+	"collection/unbury_cards": {run: editCards(simply((*collection.Txn).Unbury))},
+	"collection/flag_cards":   {run: editCards(flagCards)},
+	"collection/forget_cards": {run: editCards(forgetCards)},
+	"collection/set_due_date": {run: editCards(setDueDate)},
+
+	"deck/rename":          {run: deckRename},
+	"deck/set_description": {run: deckSetDescription},
+	"deck/delete":          {run: deckDelete},
 }
