@@ -65,8 +65,10 @@ func init() {
 var additions = map[string]operation{
 	"collection/upgrade_scheduler": {run: upgradeScheduler},
 
-	"collection/create_deck":  {run: createDeck},
-	"collection/deck_tree":    {run: deckTree},
+	"collection/create_deck": {run: createDeck},
+	"collection/deck_tree":   {run: deckTree},
+	"collection/undo_answer": {run: undoAnswer},
+
 	"collection/move_cards":   {run: editCards(moveCards)},
 	"collection/bury_cards":   {run: editCards(simply((*collection.Txn).Bury))},
 	"collection/unbury_cards": {run: editCards(simply((*collection.Txn).Unbury))},

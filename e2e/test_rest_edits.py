@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from harness import check_database, diff, installed, settle
+from harness import assert_same, check_database, diff, installed, settle
 from rest import Api, rest, same_collection  # noqa: F401
 
 NEWEST = "26.9.3"
@@ -145,3 +145,34 @@ def test_decks_change_as_in_the_client(rest, mk):  # noqa: F811
     assert set(shown) == set(a.deck_names())
     for name, counts in shown.items():
         assert counts == theirs.get(name, [0, 0, 0]), name  # an empty Default is left out
+
+
+def test_undone_answers(rest, mk):  # noqa: F811
+    """An answer that no device has got is gone as if it had never been; one that a device has got stays in the log everywhere."""
+    acct = rest.account()
+    a, b = mk(NEWEST, acct=acct), mk(NEWEST, acct=acct)
+    a.sched_ver(3)
+    for i in range(3):
+        a.add_note(["front %d" % i, "back"], deck="Study")
+    a.backdate()
+    a.first_upload()
+    b.join()
+    before = rows(b)
+    api = Api(rest, acct.user)
+    assert api("undo_answer") == {"undone": False}
+    card = api("next_card", deck="Study")["id"]
+    api("answer_card", id=card, ease=3)
+    assert api("undo_answer") == {"undone": True, "card_id": card, "review_kept": False}
+    a.sync_ok()
+    assert rows(a) == before
+    assert api("next_card", deck="Study")["id"] == card
+    api("answer_card", id=card, ease=3)
+    a.sync_ok()
+    assert a.counts("Study")[0] == 2
+    assert api("undo_answer") == {"undone": True, "card_id": card, "review_kept": True}
+    settle(a, b)
+    assert_same(a, b)
+    assert rows(a)["cards"] == before["cards"] and len(rows(a)["revlog"]) == 1
+    assert a.counts("Study")[0] == 3
+    same_collection(api, a)
+    check_database(a, [NEWEST])
