@@ -76,6 +76,9 @@ var additions = map[string]operation{
 	"collection/forget_cards": {run: editCards(forgetCards)},
 	"collection/set_due_date": {run: editCards(setDueDate)},
 
+	"collection/list_media": {run: listMedia},
+	"media/delete":          {run: mediaDelete},
+
 	"deck/rename":          {run: deckRename},
 	"deck/set_description": {run: deckSetDescription},
 	"deck/delete":          {run: deckDelete},

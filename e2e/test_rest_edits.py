@@ -1,5 +1,8 @@
 """What the API adds to AnkiServer's: it changes decks and cards as the client does, row for row, and devices get it by an ordinary sync."""
+import hashlib
 import os
+import urllib.parse
+import urllib.request
 
 import pytest
 
@@ -176,3 +179,36 @@ def test_undone_answers(rest, mk):  # noqa: F811
     assert a.counts("Study")[0] == 3
     same_collection(api, a)
     check_database(a, [NEWEST])
+
+
+def test_media(rest, mk):  # noqa: F811
+    """What the API stores and deletes, devices get with their next sync of media, under the same names; and theirs can be fetched."""
+    acct = rest.account()
+    a = mk(NEWEST, acct=acct)
+    a.add_note(['<img src="from the client.png">', "back"])
+    a.put_media("from the client.png", data="pixels")
+    a.put_media("gone.mp3", data="sound")
+    a.backdate()
+    a.first_upload()
+    a.media_sync()
+    api = Api(rest, acct.user)
+
+    def file(method, name, data=None):
+        req = urllib.request.Request(api.base + "media/" + urllib.parse.quote(name), data, method=method)
+        with urllib.request.urlopen(req, timeout=60) as r:
+            return r.read(), r.headers
+
+    body, headers = file("GET", "from the client.png")
+    assert body == b"pixels" and headers["Content-Type"] == "image/png"
+    file("PUT", "from the API ü&.jpg", b"more pixels")
+    file("PUT", "from the client.png", b"other pixels")
+    api("media/gone.mp3/delete")
+    a.media_sync()
+    want = {"from the client.png": b"other pixels", "from the API ü&.jpg": b"more pixels"}
+    assert a.media() == {name: hashlib.sha1(data).hexdigest() for name, data in want.items()}
+    assert {f["name"]: (f["size"], f["sha1"]) for f in api("list_media")["files"]} == {
+        name: (len(data), hashlib.sha1(data).hexdigest()) for name, data in want.items()
+    }
+    a.put_media("another.png", data="x")
+    a.media_sync()
+    assert [f["name"] for f in api("list_media")["files"]] == ["another.png", "from the API ü&.jpg", "from the client.png"]
