@@ -90,8 +90,9 @@ type API struct {
 	o     Options
 	guard *guard
 	large gate // for bodies
+	out   gate // for packages that are written
 
-	maxReviews, maxEdited int // smaller in tests
+	maxReviews, maxEdited, maxExported int // smaller in tests
 
 	mu    sync.Mutex
 	state map[string]*userState // by user
@@ -132,7 +133,11 @@ func New(o Options) *API {
 	if o.ClientAddr == nil {
 		o.ClientAddr = peerAddr
 	}
-	return &API{o: o, guard: newGuard(o), large: make(gate, maxLarge), maxReviews: maxReviews, maxEdited: maxEdited, state: map[string]*userState{}}
+	return &API{
+		o: o, guard: newGuard(o), large: make(gate, maxLarge), out: make(gate, maxExports),
+		maxReviews: maxReviews, maxEdited: maxEdited, maxExported: maxPackageFiles,
+		state: map[string]*userState{},
+	}
 }
 
 // peerAddr is the address of the connection, invalid for a unix socket.
@@ -153,6 +158,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v, err := a.serve(w, r)
 	if err != nil {
 		a.fail(w, r, err)
+		return
+	}
+	if s, ok := v.(stream); ok {
+		a.send(w, r, s)
 		return
 	}
 	a.reply(w, v)

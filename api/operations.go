@@ -76,6 +76,8 @@ var additions = map[string]operation{
 	"collection/forget_cards": {run: editCards(forgetCards)},
 	"collection/set_due_date": {run: editCards(setDueDate)},
 
+	"collection/export_file": {run: exportFile},
+
 	"collection/list_media": {run: listMedia},
 	"media/delete":          {run: mediaDelete},
 

@@ -212,3 +212,26 @@ def test_media(rest, mk):  # noqa: F811
     a.put_media("another.png", data="x")
     a.media_sync()
     assert [f["name"] for f in api("list_media")["files"]] == ["another.png", "from the API ü&.jpg", "from the client.png"]
+
+
+def test_export_is_imported_by_the_client(rest, mk, workdir):  # noqa: F811
+    acct = rest.account()
+    a, b = mk(NEWEST, acct=acct), mk(NEWEST, login=False)
+    a.sched_ver(3)
+    all_kinds(a)
+    a.add_note(['<img src="ü 1.png">', "back"], tags=["one", "two"])
+    a.put_media("ü 1.png", data="pixels")
+    a.put_media("sound.mp3", size=300_000)
+    a.backdate()
+    a.first_upload()
+    a.media_sync()
+    api = Api(rest, acct.user)
+    req = urllib.request.Request(api.base + "export_file", b'{"filetype": "colpkg"}')
+    path = os.path.join(str(workdir), "export.colpkg")
+    with urllib.request.urlopen(req, timeout=60) as r, open(path, "wb") as f:
+        f.write(r.read())
+    b.add_note(["is replaced", "x"])
+    b.import_colpkg(path)
+    assert not diff(rows(b), rows(a), "import")
+    assert b.media() == a.media() and len(b.media()) == 2
+    check_database(b, [NEWEST])
