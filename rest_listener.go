@@ -27,14 +27,15 @@ func newREST(cfg *config.Config, log *slog.Logger, users *auth.Store, collection
 		return nil, fmt.Errorf("rest_allowed_hosts: %w", err)
 	}
 	return belowBase(cfg.BasePath, api.New(api.Options{
-		Collections:  collections,
-		Users:        users,
-		Media:        files,
-		AllowedHosts: cfg.RestAllowedHosts,
-		Token:        string(cfg.RestToken),
-		ClientAddr:   clientAddr(cfg),
-		TempDir:      config.Abs(cfg.DataRoot),
-		Log:          log.With(loggerKey, "rest"),
+		Collections:   collections,
+		Users:         users,
+		Media:         files,
+		MaxMediaBytes: int64(cfg.MaxMediaFileMB) * mib,
+		AllowedHosts:  cfg.RestAllowedHosts,
+		Token:         string(cfg.RestToken),
+		ClientAddr:    clientAddr(cfg),
+		TempDir:       config.Abs(cfg.DataRoot),
+		Log:           log.With(loggerKey, "rest"),
 	})), nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/media"
 )
 
 // Defaults of Options.
@@ -18,6 +19,7 @@ const (
 	DefaultMaxBodyBytes   = 16 << 20
 	DefaultMaxImportBytes = 64 << 20
 	DefaultMaxAnswerBytes = 64 << 20
+	DefaultMaxMediaBytes  = media.DefaultMaxFileBytes
 )
 
 // MaxPreload is how many whole objects one answer holds at most. Lists of ids
@@ -69,8 +71,12 @@ type Options struct {
 	// MaxAnswerBytes limits the notes and cards of one answer, with all that is
 	// rendered and repeated in them; 0 means DefaultMaxAnswerBytes.
 	MaxAnswerBytes int64
-	// Media takes the media files of imported packages; nil leaves them out.
+	// Media are the media files; with nil, those of imported packages are left out,
+	// and there are no calls for them.
 	Media MediaStore
+	// MaxMediaBytes limits a media file that is stored by itself; 0 means
+	// DefaultMaxMediaBytes.
+	MaxMediaBytes int64
 	// TempDir is where import_file unpacks; "" is the system's.
 	TempDir string
 	// Now is the clock; nil means time.Now.
@@ -84,8 +90,9 @@ type API struct {
 	o     Options
 	guard *guard
 	large gate // for bodies
+	out   gate // for packages that are written
 
-	maxReviews int // smaller in tests
+	maxReviews, maxEdited, maxExported int // smaller in tests
 
 	mu    sync.Mutex
 	state map[string]*userState // by user
@@ -114,6 +121,9 @@ func New(o Options) *API {
 	if o.MaxAnswerBytes <= 0 {
 		o.MaxAnswerBytes = DefaultMaxAnswerBytes
 	}
+	if o.MaxMediaBytes <= 0 {
+		o.MaxMediaBytes = DefaultMaxMediaBytes
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -123,7 +133,11 @@ func New(o Options) *API {
 	if o.ClientAddr == nil {
 		o.ClientAddr = peerAddr
 	}
-	return &API{o: o, guard: newGuard(o), large: make(gate, maxLarge), maxReviews: maxReviews, state: map[string]*userState{}}
+	return &API{
+		o: o, guard: newGuard(o), large: make(gate, maxLarge), out: make(gate, maxExports),
+		maxReviews: maxReviews, maxEdited: maxEdited, maxExported: maxPackageFiles,
+		state: map[string]*userState{},
+	}
 }
 
 // peerAddr is the address of the connection, invalid for a unix socket.
@@ -146,6 +160,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+	if s, ok := v.(stream); ok {
+		a.send(w, r, s)
+		return
+	}
 	a.reply(w, v)
 }
 
@@ -160,13 +178,19 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 		}
 		return plain(banner), nil
 	}
+	rt, err := parsePath(r.URL.Path)
+	if err == nil && rt.isFile() {
+		if err := a.checkName(rt.user); err != nil {
+			return nil, err
+		}
+		return a.serveFile(w, r, rt)
+	}
 	if r.Method != http.MethodPost {
 		return nil, &httpError{status: http.StatusMethodNotAllowed, allow: http.MethodPost}
 	}
 	if r.URL.Path == "/list_collections" {
 		return a.listCollections(r.Context())
 	}
-	rt, err := parsePath(r.URL.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -212,6 +236,9 @@ type plain string
 
 // reply writes an answer: nothing at all as empty text, the rest as JSON.
 func (a *API) reply(w http.ResponseWriter, v any) {
+	if _, ok := v.(sent); ok {
+		return
+	}
 	text, isPlain := v.(plain)
 	if v == nil || isPlain {
 		w.Header().Set("Content-Type", "text/plain; charset=UTF-8")

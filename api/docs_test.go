@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/media"
 )
 
 // block is a piece of code in a Markdown text.
@@ -72,7 +74,7 @@ func words(line string) (out []string, err error) {
 
 // curl makes the request of a command line.
 func curl(ctx context.Context, args []string) (*http.Request, error) {
-	method, url, body := "GET", "", ""
+	method, given, url, body := "GET", "", "", ""
 	header := http.Header{}
 	for i := 0; i < len(args); i++ {
 		switch a := args[i]; {
@@ -80,6 +82,9 @@ func curl(ctx context.Context, args []string) (*http.Request, error) {
 			i++
 			method, body = "POST", args[i]
 			header.Set("Content-Type", "application/x-www-form-urlencoded") // as curl does
+		case a == "-X" && i+1 < len(args):
+			i++
+			given = args[i]
 		case a == "-H" && i+1 < len(args):
 			i++
 			k, v, _ := strings.Cut(args[i], ": ")
@@ -90,7 +95,7 @@ func curl(ctx context.Context, args []string) (*http.Request, error) {
 			return nil, fmt.Errorf("argument %q is not understood", a)
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(given, method), url, strings.NewReader(body))
 	if err == nil {
 		req.Header = header
 	}
@@ -107,7 +112,9 @@ func TestDocs(t *testing.T) {
 	now := func() time.Time { return time.Unix(1795428000, 0).UTC() }
 	s := collection.New(t.TempDir(), collection.Options{Now: now})
 	t.Cleanup(func() { _ = s.Close() })
-	srv := httptest.NewServer(New(Options{Collections: s, Users: accounts{"alice": true}, Now: now}))
+	files := media.Open(t.TempDir(), media.Options{})
+	t.Cleanup(func() { _ = files.Close() })
+	srv := httptest.NewServer(New(Options{Collections: s, Users: accounts{"alice": true}, Media: files, Now: now}))
 	t.Cleanup(srv.Close)
 	seen := map[string]bool{}
 	var answer []byte
@@ -142,7 +149,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-var pathInDocs = regexp.MustCompile(`^/collection/alice/(?:(note|model|deck|card)/[^/]+(?:/(\w+))?|(\w+))$`)
+var pathInDocs = regexp.MustCompile(`^/collection/alice/(?:(note|model|deck|card|media)/[^/]+(?:/(\w+))?|(\w+))$`)
 
 func run(t *testing.T, server string, line int, command string, seen map[string]bool) []byte {
 	t.Helper()
@@ -207,6 +214,33 @@ func shows(want, got any) string {
 		return ""
 	}
 	return fmt.Sprintf("%v, want %v", got, want)
+}
+
+// TestDocsMarkAdditions: the documentation says which calls the original did not have.
+func TestDocsMarkAdditions(t *testing.T) {
+	text, err := os.ReadFile("../docs/rest-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked := map[string]bool{}
+	for _, line := range strings.Split(string(text), "\n") {
+		if !strings.HasPrefix(line, "**new** ") {
+			continue
+		}
+		head, _, _ := strings.Cut(line, ": ")
+		for _, m := range regexp.MustCompile("`(?:(deck|card|note|model|media)/<[^>]*>/)?([a-z_]+)`").FindAllStringSubmatch(head, -1) {
+			kind := m[1]
+			if kind == "" {
+				kind = "collection"
+			}
+			marked[kind+"/"+m[2]] = true
+		}
+	}
+	for op := range operations {
+		if _, added := additions[op]; added != marked[op] {
+			t.Errorf("%s is an addition: %v; is marked as one: %v", op, added, marked[op])
+		}
+	}
 }
 
 // TestDocsListDeviations holds the documentation to the list of the replay.

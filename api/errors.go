@@ -102,11 +102,11 @@ func asHTTP(err error) *httpError {
 		return status(http.StatusConflict,
 			"The FSRS parameters of the options "+strconv.Quote(printable(params.Options))+" are invalid; correct them in an Anki client.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
-		errors.Is(err, collection.ErrBusy), errors.Is(err, collection.ErrClosed), errors.Is(err, media.ErrBusy):
+		errors.Is(err, collection.ErrBusy), errors.Is(err, collection.ErrClosed), errors.Is(err, media.ErrBusy), errors.Is(err, media.ErrClosed):
 		return status(http.StatusServiceUnavailable, "")
 	case errors.Is(err, media.ErrAway):
 		return status(http.StatusServiceUnavailable, "The folder of the media files is not there, or empty; perhaps its disk is not mounted.")
-	case errors.Is(err, collection.ErrNotFound), errors.Is(err, collection.ErrNoObject):
+	case errors.Is(err, collection.ErrNotFound), errors.Is(err, collection.ErrNoObject), errors.Is(err, media.ErrConflict):
 		return status(http.StatusNotFound, "")
 	default:
 		return status(http.StatusInternalServerError, "")

@@ -132,7 +132,8 @@ func (g *guard) ownName(host string) bool {
 func (g *guard) checkOrigin(w http.ResponseWriter, r *http.Request) error {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
-		if s := r.Header.Get("Sec-Fetch-Site"); s == "cross-site" && r.Method == http.MethodPost {
+		// Pictures and scripts of a foreign page are fetched without an origin, too.
+		if s := r.Header.Get("Sec-Fetch-Site"); s == "cross-site" && r.URL.Path != "/" {
 			return &httpError{status: http.StatusForbidden}
 		}
 		return nil
@@ -160,7 +161,7 @@ func (g *guard) preflight(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	g.allowOrigin(w, origin)
-	w.Header().Set("Access-Control-Allow-Methods", "POST")
+	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, PUT")
 	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 	w.Header().Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)

@@ -12,12 +12,16 @@ import (
 	"github.com/ankisyncd/ankisyncd/media"
 )
 
-// MediaStore takes the media files of imported packages; *media.Store is one.
+// MediaStore are the media files of all users; *media.Store is one.
 type MediaStore interface {
 	// Put stores a file and returns the media usn afterwards.
 	Put(ctx context.Context, user, name string, content io.Reader) (int32, error)
 	// OpenFile opens a stored file; media.ErrConflict if there is none.
 	OpenFile(ctx context.Context, user, name string) (*media.File, error)
+	// Delete deletes a file and returns the media usn afterwards.
+	Delete(ctx context.Context, user, name string) (int32, error)
+	// List lists the stored files whose names come after one, by name.
+	List(ctx context.Context, user, after string, limit int) ([]media.Entry, error)
 	// CheckHere is media.ErrAway if nothing can be stored for now.
 	CheckHere(ctx context.Context, user string) error
 }

@@ -1,6 +1,10 @@
 package api
 
-import "github.com/ankisyncd/ankisyncd/collection"
+import (
+	"maps"
+
+	"github.com/ankisyncd/ankisyncd/collection"
+)
 
 // operations are all calls by kind and name (docs/compat.md §6.2, §6.3).
 var operations map[string]operation
@@ -32,7 +36,6 @@ func init() {
 		"collection/stats_report":            {run: statsReport},
 		"collection/set_language":            {run: setLanguage, void: true},
 		"collection/import_file":             {run: importFile},
-		"collection/upgrade_scheduler":       {run: upgradeScheduler},
 
 		"model/field_names": {run: fieldNames},
 
@@ -53,4 +56,32 @@ func init() {
 		"card/add_tags":      addTags,
 		"card/remove_tags":   removeTags,
 	}
+	maps.Copy(operations, additions)
+}
+
+// additions are the calls that the original did not have. What is wrong with them
+// is told, also if there is no answer otherwise, and a key that is missing is a
+// bad request.
+var additions = map[string]operation{
+	"collection/upgrade_scheduler": {run: upgradeScheduler},
+
+	"collection/create_deck": {run: createDeck},
+	"collection/deck_tree":   {run: deckTree},
+	"collection/undo_answer": {run: undoAnswer},
+
+	"collection/move_cards":   {run: editCards(moveCards)},
+	"collection/bury_cards":   {run: editCards(simply((*collection.Txn).Bury))},
+	"collection/unbury_cards": {run: editCards(simply((*collection.Txn).Unbury))},
+	"collection/flag_cards":   {run: editCards(flagCards)},
+	"collection/forget_cards": {run: editCards(forgetCards)},
+	"collection/set_due_date": {run: editCards(setDueDate)},
+
+	"collection/export_file": {run: exportFile},
+
+	"collection/list_media": {run: listMedia},
+	"media/delete":          {run: mediaDelete},
+
+	"deck/rename":          {run: deckRename},
+	"deck/set_description": {run: deckSetDescription},
+	"deck/delete":          {run: deckDelete},
 }

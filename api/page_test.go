@@ -19,8 +19,8 @@ func TestStudyPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(text)
-	if n := strings.Count(page, "\n"); n >= 200 {
-		t.Errorf("the page has %d lines, want fewer than 200", n)
+	if n := strings.Count(page, "\n"); n >= 250 {
+		t.Errorf("the page has %d lines, want fewer than 250", n)
 	}
 	if !strings.Contains(page, "<iframe id=\"card\" sandbox ") || strings.Contains(page, "allow-scripts") {
 		t.Error("cards are not in a sandbox")

@@ -15,8 +15,8 @@ import (
 // /collection/<user>/<kind>/<id>[/<op>] (docs/compat.md §6.1).
 type route struct {
 	user string
-	kind string // collection, note, model, deck or card
-	id   string // of the object; as text, which is how it is echoed
+	kind string // collection, note, model, deck, card or media
+	id   string // of the object; as text, which is how it is echoed; a file's name
 	op   string // "index" if the path names none
 }
 
@@ -29,7 +29,7 @@ func parsePath(path string) (route, error) {
 	}
 	rt := route{user: parts[1], kind: "collection", op: "index"}
 	rest := parts[2:]
-	if len(rest) > 1 && slices.Contains([]string{"note", "model", "deck", "card"}, rest[0]) {
+	if len(rest) > 1 && slices.Contains([]string{"note", "model", "deck", "card", "media"}, rest[0]) {
 		rt.kind, rt.id = rest[0], rest[1]
 		rest = rest[2:]
 	}

@@ -43,17 +43,23 @@ type DownloadOptions struct {
 	TextIDs bool
 	// Packed takes what UploadPacked has kept, if there is something.
 	Packed bool
+	// Wait is for programs: a running sync is waited for as in Edit, not ended.
+	Wait bool
 }
 
 // Download returns a user's collection as one settled file (docs/protocol.md
-// §6.10). It ends a running sync. The stored collection does not change, and
+// §6.10). It ends a running sync, unless it is to wait for it. The stored collection does not change, and
 // syncs go on while the file is read. If nothing is stored, it is an empty
 // collection. ErrClosed while reading means that the server had to write to the
 // file: what came so far is not whole.
 func (s *Store) Download(ctx context.Context, name string, o DownloadOptions) (*Download, error) {
 	var d *Download
 	var private string // a file to convert outside the user's lock, and then to remove
-	err := s.withUser(ctx, name, func(u *user) error {
+	with := s.withUser
+	if o.Wait {
+		with = s.withIdle
+	}
+	err := with(ctx, name, func(u *user) error {
 		s.rollback(u)
 		u.study.handedOut()
 		h, err := s.opened(ctx, u)

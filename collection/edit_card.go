@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
@@ -46,7 +47,7 @@ func (t *Txn) changeCards(ids []int64, change func(c *scheduling.Card) (bool, er
 }
 
 // MoveCards moves cards to a normal deck, out of a filtered one if need be, and
-// returns how many moved.
+// returns how many moved. With FSRS, how well they are remembered is reckoned anew.
 func (t *Txn) MoveCards(deckID int64, ids ...int64) (int, error) {
 	d, err := t.Deck(deckID)
 	if err != nil {
@@ -54,6 +55,10 @@ func (t *Txn) MoveCards(deckID int64, ids ...int64) (int, error) {
 	}
 	if d.Kind.Normal == nil {
 		return 0, refuse("cards cannot be moved to a filtered deck")
+	}
+	remember, err := t.rememberIn(deckID)
+	if err != nil {
+		return 0, err
 	}
 	return t.changeCards(ids, func(c *scheduling.Card) (bool, error) {
 		if c.DeckID == deckID {
@@ -65,8 +70,41 @@ func (t *Txn) MoveCards(deckID int64, ids ...int64) (int, error) {
 			}
 		}
 		scheduling.MoveTo(c, deckID)
-		return true, nil
+		return true, remember(c)
 	})
+}
+
+// rememberIn returns what reckons anew how well a card is remembered that has come
+// to a deck; without FSRS that is left alone. So it is where the deck's parameters
+// are not usable: the next answer tells.
+func (t *Txn) rememberIn(deckID int64) (func(c *scheduling.Card) error, error) {
+	fsrs, err := t.configBool("fsrs", false)
+	if err != nil || !fsrs || t.secondScheduler() != nil {
+		return func(*scheduling.Card) error { return nil }, err
+	}
+	day, err := t.Timing()
+	if err != nil {
+		return nil, err
+	}
+	config, retention, err := t.homeConfig(&scheduling.Card{DeckID: deckID})
+	if err != nil {
+		return nil, err
+	}
+	return func(c *scheduling.Card) error {
+		rows, err := t.CardRevlog(c.ID)
+		if err != nil {
+			return err
+		}
+		history := make([]scheduling.RevlogEntry, len(rows))
+		for i := range rows {
+			history[i] = schedulingReview(&rows[i])
+		}
+		err = scheduling.Remember(c, history, &config, retention, day)
+		if errors.Is(err, scheduling.ErrParameters) {
+			return nil
+		}
+		return err
+	}, nil
 }
 
 // untouched is ErrOldScheduler for a card that the first scheduler would first
