@@ -84,7 +84,7 @@ func (f *textFile) setting(key, value string) error {
 			f.separator = s
 		case value != "" && strings.ContainsRune(separatorChars, rune(value[0])):
 			f.separator = value[0]
-		case value == "" && raw != "":
+		case value == "" && raw != "" && strings.IndexByte(separatorChars, raw[0]) >= 0: // a tab or a space
 			f.separator = raw[0]
 		}
 	case "html":

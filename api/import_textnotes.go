@@ -22,7 +22,7 @@ func (c *call) importText(ctx context.Context, data string) error {
 	return c.a.o.Collections.EditWith(ctx, c.user, collection.EditOptions{Keep: collection.ReasonImport}, func(t *collection.Txn) error {
 		im := textImport{c: c, t: t, f: &f, models: map[string]*textModel{}, decks: map[string]int64{}}
 		var err error
-		if im.guids, err = f.guidsIn(t); err != nil {
+		if im.guids, err = f.guidsIn(ctx, t); err != nil {
 			return err
 		}
 		r := f.rows()
@@ -41,13 +41,16 @@ func (c *call) importText(ctx context.Context, data string) error {
 func (f *textFile) rows() *textReader { return &textReader{text: f.body, separator: f.separator} }
 
 // guidsIn are those notes of the text that are there.
-func (f *textFile) guidsIn(t *collection.Txn) (map[string]int64, error) {
+func (f *textFile) guidsIn(ctx context.Context, t *collection.Txn) (map[string]int64, error) {
 	if f.guidColumn < 0 {
 		return nil, nil
 	}
 	var guids []string
 	r := f.rows()
 	for row, ok := r.next(); ok; row, ok = r.next() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if guid := cell(row, f.guidColumn); guid != "" {
 			guids = append(guids, guid)
 		}
