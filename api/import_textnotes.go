@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/ankisyncd/ankisyncd/collection"
-	"github.com/ankisyncd/ankisyncd/rendering"
 	"github.com/ankisyncd/ankisyncd/schema"
 )
 
@@ -71,7 +70,6 @@ type textImport struct {
 // textModel is a model as a text has it.
 type textModel struct {
 	*schema.Notetype
-	gen    *rendering.Generator
 	places places
 	deck   int64 // where the text names none
 }
@@ -106,9 +104,6 @@ func (im *textImport) row(row []string) error {
 			}
 			return im.fill(same, n)
 		}
-	}
-	if len(m.gen.Ords(n.fields, len(n.tags) > 0)) == 0 {
-		return nil
 	}
 	id, _, err := im.t.AddNote(collection.NewNote{NotetypeID: m.ID, DeckID: deck, Fields: n.fields, Tags: n.tags, GUID: n.guid})
 	if n.guid != "" {
@@ -196,7 +191,7 @@ func (im *textImport) model(name string) (*textModel, error) {
 	if len(nt.Fields) == 0 {
 		return nil, badRequest("model %s has no fields", nt.Name)
 	}
-	m := &textModel{Notetype: nt, gen: generator(nt), places: im.f.places(nt.Fields)}
+	m := &textModel{Notetype: nt, places: im.f.places(nt.Fields)}
 	if im.c.p["deck"] == nil {
 		if m.deck, err = im.c.newDeck(im.t, nt); err != nil {
 			return nil, err
