@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -131,6 +133,49 @@ func TestFewLargeBodiesAtOnce(t *testing.T) {
 	if n := len(c.h.large); n != maxLarge-1 {
 		t.Errorf("%d places are taken, want %d", n, maxLarge-1)
 	}
+}
+
+// TestSlowSenders: who sends a large body slowly keeps nobody else away, and what
+// has come of it goes with the call.
+func TestSlowSenders(t *testing.T) {
+	tmp := t.TempDir()
+	c := newClient(t, Options{TempDir: tmp}, collection.Options{})
+	begin := `{"x":"` + strings.Repeat("a", largeBody+100)
+	var senders []*io.PipeWriter
+	codes := make(chan int)
+	for range maxLarge {
+		body, sender := io.Pipe()
+		senders = append(senders, sender)
+		r := httptest.NewRequest("POST", "http://127.0.0.1/", body)
+		r.URL.Path, r.RemoteAddr = "/collection/alice/list_tags", "127.0.0.1:1"
+		go func() {
+			w := httptest.NewRecorder()
+			c.h.ServeHTTP(w, r)
+			codes <- w.Code
+		}()
+		if _, err := io.WriteString(sender, begin); err != nil { // all of it was read
+			t.Fatal(err)
+		}
+	}
+	c.wants(200, "list_tags", begin+`"}`)
+	for i, want := range []int{200, 400} {
+		if i == 0 {
+			_, _ = io.WriteString(senders[i], `"}`)
+			_ = senders[i].Close()
+		} else {
+			_ = senders[i].CloseWithError(io.ErrUnexpectedEOF)
+		}
+		if got := <-codes; got != want {
+			t.Errorf("sender %d: %d, want %d", i, got, want)
+		}
+	}
+	if left, err := os.ReadDir(tmp); len(left) > 0 || err != nil || len(c.h.large) > 0 {
+		t.Errorf("left: %v, %v, %d places", left, err, len(c.h.large))
+	}
+	if err := os.Remove(tmp); err != nil {
+		t.Fatal(err)
+	}
+	c.wants(500, "list_tags", begin+`"}`)
 }
 
 // TestRecentEaseIsBounded: more reviews than an answer holds are refused, not cut.

@@ -47,7 +47,7 @@ func parseText(text string) (textFile, error) {
 		guidColumn: -1, modelColumn: -1, deckColumn: -1, tagColumn: -1,
 	}
 	labels := ""
-	for f.body != "" {
+	for first := true; f.body != ""; first = false {
 		line, rest, _ := strings.Cut(f.body, "\n")
 		line = strings.TrimRight(line, "\r")
 		if strings.HasPrefix(line, "#") {
@@ -58,8 +58,8 @@ func parseText(text string) (textFile, error) {
 			} else if err := f.setting(key, value); err != nil {
 				return f, err
 			}
-		} else if strings.HasPrefix(line, "tags:") {
-			f.tags = append(f.tags, strings.Fields(line[len("tags:"):])...)
+		} else if tags, ok := strings.CutPrefix(line, "tags:"); ok && first {
+			f.tags = strings.Fields(tags)
 		} else {
 			break
 		}
@@ -73,6 +73,7 @@ func parseText(text string) (textFile, error) {
 	return f, nil
 }
 
+// setting is a line at the top. Of two that say the same thing the later one holds.
 func (f *textFile) setting(key, value string) error {
 	raw := value
 	value = strings.TrimSpace(value)
@@ -84,17 +85,21 @@ func (f *textFile) setting(key, value string) error {
 			f.separator = s
 		case value != "" && strings.ContainsRune(separatorChars, rune(value[0])):
 			f.separator = value[0]
-		case value == "" && raw != "":
+		case value == "" && raw != "" && strings.IndexByte(separatorChars, raw[0]) >= 0: // a tab or a space
 			f.separator = raw[0]
 		}
 	case "html":
 		f.html = word == "true"
 	case "tags":
-		f.tags = append(f.tags, strings.Fields(value)...)
+		f.tags = strings.Fields(value)
 	case "notetype":
-		f.model = value
+		if value != "" {
+			f.model, f.modelColumn = value, -1
+		}
 	case "deck":
-		f.deck = value
+		if value != "" {
+			f.deck, f.deckColumn = value, -1
+		}
 	case "if matches":
 		at := slices.Index([]string{"update current", "keep both", "keep current"}, word)
 		if at < 0 {
@@ -157,13 +162,10 @@ func (f *textFile) places(fields []schema.Field) places {
 	if f.modelColumn < 0 && strings.Join(f.labels, "") != "" {
 		columns = len(f.labels)
 		for i := range fields {
-			p.fields[i] = slices.IndexFunc(f.labels, func(label string) bool { return label == fields[i].Name })
-			if f.taken(p.fields[i]) {
-				p.fields[i] = -1
-			}
+			p.fields[i] = f.labelled(fields[i].Name)
 		}
 		if p.fields[0] < 0 {
-			p.fields[0] = f.after(-1)
+			p.fields[0] = 0 // whatever else it is, as in clients
 		}
 		at = slices.Max(p.fields)
 	} else {
@@ -176,6 +178,16 @@ func (f *textFile) places(fields []schema.Field) places {
 		p.tags = next
 	}
 	return p
+}
+
+// labelled is the last column with the label of a field, -1 if there is none.
+func (f *textFile) labelled(name string) int {
+	for i, label := range slices.Backward(f.labels) {
+		if label == name && !f.taken(i) {
+			return i
+		}
+	}
+	return -1
 }
 
 // after is the first column after another that may be a field.

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/ankisyncd/ankisyncd/collection"
-	"github.com/ankisyncd/ankisyncd/rendering"
 	"github.com/ankisyncd/ankisyncd/schema"
 )
 
@@ -22,7 +21,7 @@ func (c *call) importText(ctx context.Context, data string) error {
 	return c.a.o.Collections.EditWith(ctx, c.user, collection.EditOptions{Keep: collection.ReasonImport}, func(t *collection.Txn) error {
 		im := textImport{c: c, t: t, f: &f, models: map[string]*textModel{}, decks: map[string]int64{}}
 		var err error
-		if im.guids, err = f.guidsIn(t); err != nil {
+		if im.guids, err = f.guidsIn(ctx, t); err != nil {
 			return err
 		}
 		r := f.rows()
@@ -41,13 +40,16 @@ func (c *call) importText(ctx context.Context, data string) error {
 func (f *textFile) rows() *textReader { return &textReader{text: f.body, separator: f.separator} }
 
 // guidsIn are those notes of the text that are there.
-func (f *textFile) guidsIn(t *collection.Txn) (map[string]int64, error) {
+func (f *textFile) guidsIn(ctx context.Context, t *collection.Txn) (map[string]int64, error) {
 	if f.guidColumn < 0 {
 		return nil, nil
 	}
 	var guids []string
 	r := f.rows()
 	for row, ok := r.next(); ok; row, ok = r.next() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if guid := cell(row, f.guidColumn); guid != "" {
 			guids = append(guids, guid)
 		}
@@ -68,7 +70,6 @@ type textImport struct {
 // textModel is a model as a text has it.
 type textModel struct {
 	*schema.Notetype
-	gen    *rendering.Generator
 	places places
 	deck   int64 // where the text names none
 }
@@ -103,9 +104,6 @@ func (im *textImport) row(row []string) error {
 			}
 			return im.fill(same, n)
 		}
-	}
-	if len(m.gen.Ords(n.fields, len(n.tags) > 0)) == 0 {
-		return nil
 	}
 	id, _, err := im.t.AddNote(collection.NewNote{NotetypeID: m.ID, DeckID: deck, Fields: n.fields, Tags: n.tags, GUID: n.guid})
 	if n.guid != "" {
@@ -193,7 +191,7 @@ func (im *textImport) model(name string) (*textModel, error) {
 	if len(nt.Fields) == 0 {
 		return nil, badRequest("model %s has no fields", nt.Name)
 	}
-	m := &textModel{Notetype: nt, gen: generator(nt), places: im.f.places(nt.Fields)}
+	m := &textModel{Notetype: nt, places: im.f.places(nt.Fields)}
 	if im.c.p["deck"] == nil {
 		if m.deck, err = im.c.newDeck(im.t, nt); err != nil {
 			return nil, err

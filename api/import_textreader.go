@@ -53,9 +53,9 @@ func (r *textReader) cell() (cell string, last bool) {
 			}
 		}
 	}
-	end := strings.IndexAny(text, string(r.separator)+"\r\n")
-	if end < 0 {
-		end = len(text)
+	end := 0
+	for end < len(text) && text[end] != r.separator && text[end] != '\r' && text[end] != '\n' {
+		end++
 	}
 	if cell = text[:end]; quoted.Len() > 0 {
 		cell = quoted.String() + cell

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strconv"
 	"unicode/utf8"
 )
@@ -87,6 +88,28 @@ func unquote(b []byte) string {
 	var s string
 	_ = json.Unmarshal(b, &s) // it is valid
 	return s
+}
+
+// wholeNumbers writes the numbers of valid JSON that are whole, such as 25.0 and 1e3,
+// without fraction and exponent: some programs know no other form.
+func wholeNumbers(b []byte) []byte {
+	var out []byte
+	for len(b) > 0 {
+		n := 1
+		switch {
+		case b[0] == '"':
+			n = valueLen(b)
+		case b[0] == '-' || '0' <= b[0] && b[0] <= '9':
+			n = valueLen(b)
+			f, err := strconv.ParseFloat(string(b[:n]), 64)
+			if err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 && bytes.ContainsAny(b[:n], ".eE") {
+				out, b = strconv.AppendInt(out, int64(f), 10), b[n:]
+				continue
+			}
+		}
+		out, b = append(out, b[:n]...), b[n:]
+	}
+	return out
 }
 
 // isText tells whether valid JSON holds nothing but characters: bytes that are no

@@ -87,7 +87,7 @@ func deckSetConf(ctx context.Context, c *call) (any, error) {
 		if err != nil {
 			return nil, badRequest("%s cannot be stored", printable(k))
 		}
-		members[k] = text
+		members[k] = wholeNumbers(text)
 	}
 	return c.edit(ctx, func(t *collection.Txn) error {
 		d, err := deckFor(t, c.id)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,6 +42,15 @@ func TestOptionsKeepWhatIsNotSaid(t *testing.T) {
 	want.New.PerDay, want.Rev.PerDay, want.MaxTaken = 5, 7, 61
 	if diff := cmp.Diff(want, decodeTo[options](t, conf())); diff != "" {
 		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	// Some programs know no whole numbers.
+	set(`{"id":1.0,"new":{"perDay":25.0,"delays":[1.0,2.5]},"rev":{"perDay":1e3,"addon":"\"1.0"},"maxTaken":6.2E1,"addon":[{"x":-1.50e1}, 1.5, "2.0", 1e30]}`)
+	want.New.PerDay, want.New.Delays, want.Rev.PerDay, want.Rev.AddOn, want.MaxTaken = 25, []float64{1, 2.5}, 1000, `"1.0`, 62
+	if diff := cmp.Diff(want, decodeTo[options](t, conf())); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	if got := decodeTo[map[string]json.RawMessage](t, conf())["addon"]; string(got) != `[{"x":-15},1.5,"2.0",1e30]` {
+		t.Errorf("of an add-on: %s", got)
 	}
 	before := conf()
 	for _, bad := range []string{

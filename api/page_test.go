@@ -19,7 +19,7 @@ func TestStudyPage(t *testing.T) {
 	if !strings.Contains(page, "<iframe id=\"card\" sandbox ") || strings.Contains(page, "allow-scripts") {
 		t.Error("cards are not in a sandbox")
 	}
-	for _, part := range []string{"card card${", `/\[\[type:`} {
+	for _, part := range []string{"card card${", `/\[\[type:`, "'answered since'"} {
 		if !strings.Contains(page, part) {
 			t.Errorf("the page has no %q in it", part)
 		}

@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -26,8 +29,8 @@ const (
 	maxElements = 1 << 20 // ids or texts of a list
 )
 
-// Bodies that are larger than largeBody (bytes) are in memory maxLarge at a time;
-// the others wait as long as largePatience.
+// Bodies that are larger than largeBody (bytes) come into a file. They are in memory
+// maxLarge at a time; the others wait as long as largePatience.
 const (
 	largeBody     = 1 << 20
 	maxLarge      = 2
@@ -52,7 +55,8 @@ func (g gate) enter(ctx context.Context) (leave func(), err error) {
 }
 
 // readBody reads the body of a call. leave, which is never nil, gives back the
-// place that a large one takes.
+// place that a large one takes, once all of it has come: others do not wait for
+// senders that are slow.
 func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, leave func(), err error) {
 	leave = func() {}
 	if r.ContentLength > limit {
@@ -60,19 +64,43 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) (bod
 	}
 	from := http.MaxBytesReader(w, r.Body, limit)
 	var b bytes.Buffer
-	if n, err := io.CopyN(&b, from, largeBody+1); n > largeBody && err == nil {
-		if leave, err = a.large.enter(r.Context()); err != nil {
-			return nil, func() {}, err
-		}
-		b.Grow(int(max(0, r.ContentLength-n) + bytes.MinRead))
-		_, err = b.ReadFrom(from)
-		if err != nil {
-			return nil, leave, bodyError(err)
-		}
-	} else if err != nil && !errors.Is(err, io.EOF) {
+	if _, err := io.CopyN(&b, from, largeBody+1); errors.Is(err, io.EOF) {
+		return b.Bytes(), leave, nil
+	} else if err != nil {
 		return nil, leave, bodyError(err)
 	}
-	return b.Bytes(), leave, nil
+	f, err := os.CreateTemp(a.o.TempDir, ".ankisyncd-body-*")
+	if err != nil {
+		return nil, leave, fmt.Errorf("spool body: %w", err)
+	}
+	// Without its name the file goes with the process, whatever happens to it.
+	_ = os.Remove(f.Name())
+	defer func() {
+		_ = f.Close()
+		_ = os.Remove(f.Name()) // where an open file could not be removed
+	}()
+	size, err := b.WriteTo(f)
+	b = bytes.Buffer{}
+	if err == nil {
+		var rest int64
+		rest, err = io.Copy(f, from)
+		size += rest
+	}
+	var disk *fs.PathError
+	if errors.As(err, &disk) {
+		return nil, leave, fmt.Errorf("spool body: %w", err)
+	} else if err != nil {
+		return nil, leave, bodyError(err)
+	}
+	place, err := a.large.enter(r.Context())
+	if err != nil {
+		return nil, leave, err
+	}
+	body = make([]byte, size)
+	if _, err := f.ReadAt(body, 0); err != nil {
+		return nil, place, fmt.Errorf("spool body: %w", err)
+	}
+	return body, place, nil
 }
 
 // bodyError is that of a body which cannot be read.

@@ -71,6 +71,31 @@ GROUPS = {
         TAB + BASIC + "#columns:Front\tX\tBack\n#tags column:2\ne\tt\tf\n", TAB + BASIC + "#columns:Back\ng\th\n", TAB + BASIC + "#columns:Back\tfront\tMore\ni\tt\tj\n",
         TAB + BASIC + "# GUID Column :4\nk\tl\tt\tG\n", "#separator:Comma,,\n#html:true,,\n#notetype:Basic\n#guid column:1,,\nG2,m,n\n",
     ],
+    # Templates that show nothing of a note make no card; it gets the first one.
+    "no cards": [
+        TAB + "#notetype:Cloze\nplain\tmore\n{{c1::}}\t\n{{c0::x}}\ty\n", TAB + BASIC + "<br>\tb\n", TAB + "#notetype column:1\nCloze\tnone\tx\n",
+        TAB + "#guid column:1\n#notetype:Cloze\nG\twithout\n",
+    ],
+    "first line": [
+        "tags:x y\n" + TAB + BASIC + "a\tb\n", "\ufefftags: x  y\r\n" + TAB + BASIC + "c\td\n", TAB + BASIC + "tags: x\te\nf\tg\n",
+        "tags: x\n" + TAB + BASIC + "#tags:z\ng\th\n", "tags: x\n" + TAB + BASIC + "#tags:\ni\tj\n", "tags: x\n" + TAB + BASIC + "tags: y\tk\n",
+    ],
+    "the later line": [
+        TAB + BASIC + "#tags:x\n#tags:y\na\tb\n", TAB + BASIC + "#tags:x\n#tags: \nc\td\n", TAB + BASIC + "#deck:D1\n#deck column:1\nD2\te\tf\n",
+        TAB + BASIC + "#deck column:1\n#deck:D3\nD4\tg\th\n", TAB + BASIC + "#deck:D5\n#deck:D6\ni\tj\n", TAB + BASIC + "#deck:D7\n#deck:\nk\tl\n",
+        TAB + BASIC + "#deck column:1\n#deck:\nD8\tm\tn\n", TAB + "#notetype:Cloze\n#notetype column:1\nBasic\t{{c1::o}}\tp\n",
+        TAB + "#notetype column:1\n#notetype:Cloze\nBasic\t{{c1::q}}\tr\n", TAB + "#notetype:Cloze\n#notetype:Basic\ns\tt\n", TAB + BASIC + "#notetype:\nu\tv\n",
+        TAB + BASIC + "#guid column:1\n#guid column:2\nx\tG\ty\n", TAB + BASIC + "#tags column:1\n#tags:all\nt1\tz\t1\n", "#separator:comma\n" + TAB + BASIC + "2\t3,4\n",
+        TAB + "#html:false\n" + BASIC + "5\t<b>\n", TAB + BASIC + "#columns:A\tB\n#columns:Back\tFront\n6\t7\n", TAB + BASIC + "#columns:Back\tFront\n#columns:\n8\t9\n",
+    ],
+    "labels": [
+        TAB + BASIC + "#columns:Front\tBack\tX\n#deck column:1\nD1\tb\tt\n", TAB + BASIC + "#columns:Front\tX\tBack\tY\n#deck column:1\nD2\tx\tb\tt\n",
+        TAB + BASIC + "#columns:Front\tBack\n#guid column:1\nG1\tb\n", TAB + BASIC + "#columns:X\tBack\tFront\n#deck column:2\nx\tD3\tf1\n",
+        TAB + BASIC + "#columns:X\tFront\tBack\n#deck column:2\nf2\tD4\tb\n", TAB + BASIC + "#columns:X\tY\tBack\n#deck column:1\nD5\ty\tb\n",
+        TAB + BASIC + "#columns:X\tBack\n#tags column:1\nf3\tb\n", TAB + BASIC + "#columns:Back\tX\nb1\tt\n", TAB + BASIC + "#columns:Back\tFront\tBack\nb\tf4\tb2\n",
+        TAB + BASIC + "#columns:Front\tFront\tBack\n#deck column:1\nD6\tf5\tb\n", TAB + BASIC + "#columns:Front\tBack\tBack\n#deck column:3\nf6\tb\tD7\n",
+        TAB + BASIC + "#columns:Front\tX\tBack\n#tags column:1\nf7\tx\tb\n", TAB + BASIC + "#columns:Back\tFront\tD\tX\n#deck column:3\nb\tf8\tD8\tt\n",
+    ],
     # The library remembers both lines for the next import.
     "matches": [
         TAB + BASIC + "#deck:D1\na\tb\n", TAB + BASIC + "#if matches:keep current\na\tc\nd\te\n", TAB + BASIC + "#if matches:keep both\na\tf\n",
