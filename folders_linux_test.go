@@ -89,6 +89,28 @@ func TestFolderGuardLinks(t *testing.T) {
 		want[name] = true
 	}
 	admits(t, g, want)
+
+	// Nor do the commands and the start of a server take a link for a mistake.
+	if err := os.Symlink("alice", filepath.Join(root, "Carol")); err != nil {
+		t.Fatal(err)
+	}
+	db := filepath.Join(t.TempDir(), "auth.db")
+	for _, name := range []string{"alice", "Alice", "Carol"} {
+		var out, errs strings.Builder
+		if code := run([]string{"ankisyncd", "--set", "data_root=" + root, "--set", "auth_db_path=" + db, "--set", "session_db_path=", "adduser", name},
+			strings.NewReader("pw\n"), &out, &errs); code != 0 {
+			t.Errorf("adduser %s: %d %s", name, code, errs.String())
+		}
+	}
+	static := []auth.StaticUser{{Name: "Alice", Password: "pw"}, {Name: "carol", Password: "pw"}, {Name: "dan", Password: "pw"}}
+	s, err := auth.Open(t.Context(), auth.Options{AuthDB: db, StaticUsers: static})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := checkStaticFolders(t.Context(), root, static, s); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestFoldName(t *testing.T) {
