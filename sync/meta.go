@@ -121,6 +121,7 @@ func (s *Server) metaMediaUSN(ctx context.Context, c *call) int32 {
 		err error
 	}
 	told := make(chan answer, 1)
+	ask := s.mediaUSN
 	go func() { // opening goes on though nobody waits any more
 		defer func() {
 			if p := recover(); p != nil {
@@ -128,7 +129,7 @@ func (s *Server) metaMediaUSN(ctx context.Context, c *call) int32 {
 				told <- answer{err: errPanic}
 			}
 		}()
-		usn, err := s.mediaUSN(ctx, user)
+		usn, err := ask(ctx, user)
 		told <- answer{usn, err}
 	}()
 	var a answer
