@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -163,11 +164,23 @@ func TestOneFolder(t *testing.T) {
 	if err := s.AddUser(t.Context(), "bob", "pw"); err != nil {
 		t.Fatal(err)
 	}
-	p := startServer(t, []string{"ANKISYNCD_DATA_ROOT=" + root, "ANKISYNCD_AUTH_DB_PATH=" + db, "SYNC_USER1=other:pw"}, "--listen", "127.0.0.1:0")
-	url := strings.TrimSuffix(p.urls[0], "/")
-	for name, want := range map[string]int{"Bob": 403, "bob": 403, "other": 200} {
-		if status, body := oldClient(t, url, "sync/hostKey", nil, map[string]string{"u": name, "p": "pw"}); status != want {
+	var url string
+	startOnPorts(t, 1, func(ports []string) *process {
+		url = "http://127.0.0.1:" + ports[0]
+		return tryServer(t, []string{"ANKISYNCD_DATA_ROOT=" + root, "ANKISYNCD_AUTH_DB_PATH=" + db, "SYNC_USER1=other:pw", "ANKISYNCD_HOST=127.0.0.1",
+			"ANKISYNCD_PORT=" + ports[0], "ANKISYNCD_REST_PORT=" + ports[0]})
+	})
+	for name, want := range map[string][2]int{"Bob": {403, 404}, "bob": {403, 404}, "other": {200, 200}} {
+		if status, body := oldClient(t, url, "sync/hostKey", nil, map[string]string{"u": name, "p": "pw"}); status != want[0] {
 			t.Errorf("%s: %d %s", name, status, body)
+		}
+		res, err := http.Post(url+"/collection/"+name+"/list_tags", "application/json", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want[1] {
+			t.Errorf("the RESTful API on %s: %s", name, res.Status)
 		}
 	}
 	do("FAIL  users: \"Bob\" and \"bob\" have one folder", "doctor")
