@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/ankisyncd/ankisyncd/auth"
@@ -165,7 +166,7 @@ func TestOneFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	var url string
-	startOnPorts(t, 1, func(ports []string) *process {
+	p := startOnPorts(t, 1, func(ports []string) *process {
 		url = "http://127.0.0.1:" + ports[0]
 		return tryServer(t, []string{"ANKISYNCD_DATA_ROOT=" + root, "ANKISYNCD_AUTH_DB_PATH=" + db, "SYNC_USER1=other:pw", "ANKISYNCD_HOST=127.0.0.1",
 			"ANKISYNCD_PORT=" + ports[0], "ANKISYNCD_REST_PORT=" + ports[0]})
@@ -183,5 +184,6 @@ func TestOneFolder(t *testing.T) {
 			t.Errorf("the RESTful API on %s: %s", name, res.Status)
 		}
 	}
+	p.stop(syscall.SIGTERM) // has all files closed before the file system goes
 	do("FAIL  users: \"Bob\" and \"bob\" have one folder", "doctor")
 }
