@@ -85,8 +85,13 @@ func checkStaticFolders(ctx context.Context, root string, static []auth.StaticUs
 	if err != nil {
 		return err
 	}
+	groups := alike(all)
 	for _, u := range static {
-		if other := sharedFolder(root, u.Name, all); other != "" {
+		other, err := mistakenFor(root, u.Name, groups[foldName(u.Name)])
+		if err != nil {
+			return err
+		}
+		if other != "" {
 			return fmt.Errorf("user %s of the environment: %w", u.Name, sharedError(root, other))
 		}
 	}

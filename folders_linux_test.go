@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/ankisyncd/ankisyncd/auth"
@@ -89,6 +91,28 @@ func TestFolderGuardLinks(t *testing.T) {
 		want[name] = true
 	}
 	admits(t, g, want)
+
+	// Nor do the commands and the start of a server take a link for a mistake.
+	if err := os.Symlink("alice", filepath.Join(root, "Carol")); err != nil {
+		t.Fatal(err)
+	}
+	db := filepath.Join(t.TempDir(), "auth.db")
+	for _, name := range []string{"alice", "Alice", "Carol"} {
+		var out, errs strings.Builder
+		if code := run([]string{"ankisyncd", "--set", "data_root=" + root, "--set", "auth_db_path=" + db, "--set", "session_db_path=", "adduser", name},
+			strings.NewReader("pw\n"), &out, &errs); code != 0 {
+			t.Errorf("adduser %s: %d %s", name, code, errs.String())
+		}
+	}
+	static := []auth.StaticUser{{Name: "Alice", Password: "pw"}, {Name: "carol", Password: "pw"}, {Name: "dan", Password: "pw"}}
+	s, err := auth.Open(t.Context(), auth.Options{AuthDB: db, StaticUsers: static})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := checkStaticFolders(t.Context(), root, static, s); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestFoldName(t *testing.T) {
@@ -141,12 +165,25 @@ func TestOneFolder(t *testing.T) {
 	if err := s.AddUser(t.Context(), "bob", "pw"); err != nil {
 		t.Fatal(err)
 	}
-	p := startServer(t, []string{"ANKISYNCD_DATA_ROOT=" + root, "ANKISYNCD_AUTH_DB_PATH=" + db, "SYNC_USER1=other:pw"}, "--listen", "127.0.0.1:0")
-	url := strings.TrimSuffix(p.urls[0], "/")
-	for name, want := range map[string]int{"Bob": 403, "bob": 403, "other": 200} {
-		if status, body := oldClient(t, url, "sync/hostKey", nil, map[string]string{"u": name, "p": "pw"}); status != want {
+	var url string
+	p := startOnPorts(t, 1, func(ports []string) *process {
+		url = "http://127.0.0.1:" + ports[0]
+		return tryServer(t, []string{"ANKISYNCD_DATA_ROOT=" + root, "ANKISYNCD_AUTH_DB_PATH=" + db, "SYNC_USER1=other:pw", "ANKISYNCD_HOST=127.0.0.1",
+			"ANKISYNCD_PORT=" + ports[0], "ANKISYNCD_REST_PORT=" + ports[0]})
+	})
+	for name, want := range map[string][2]int{"Bob": {403, 404}, "bob": {403, 404}, "other": {200, 200}} {
+		if status, body := oldClient(t, url, "sync/hostKey", nil, map[string]string{"u": name, "p": "pw"}); status != want[0] {
 			t.Errorf("%s: %d %s", name, status, body)
 		}
+		res, err := http.Post(url+"/collection/"+name+"/list_tags", "application/json", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want[1] {
+			t.Errorf("the RESTful API on %s: %s", name, res.Status)
+		}
 	}
+	p.stop(syscall.SIGTERM) // has all files closed before the file system goes
 	do("FAIL  users: \"Bob\" and \"bob\" have one folder", "doctor")
 }

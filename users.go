@@ -189,7 +189,7 @@ func (a *userAdmin) create(ctx context.Context, s *auth.Store, name, secret stri
 	return a.makeFolder(name)
 }
 
-// folderFree refuses a new name whose folder is another user's.
+// folderFree refuses a new name that the file system takes for another user's.
 func (a *userAdmin) folderFree(ctx context.Context, s *auth.Store, name string) error {
 	if err := auth.ValidUserName(name); err != nil {
 		return err
@@ -199,7 +199,11 @@ func (a *userAdmin) folderFree(ctx context.Context, s *auth.Store, name string) 
 		return err
 	}
 	root := config.Abs(a.cfg.DataRoot)
-	if other := sharedFolder(root, name, names); other != "" {
+	other, err := mistakenFor(root, name, alike(names)[foldName(name)])
+	if err != nil {
+		return err
+	}
+	if other != "" {
 		return sharedError(root, other)
 	}
 	return nil

@@ -32,10 +32,14 @@ const maxReviews = 100_000
 // banner is what the original answered to GET /; programs look for it.
 const banner = "AnkiServer 2.0.6"
 
-// Users says for whom a collection may be made; *auth.Store is one.
+// Users says for whom a collection may be made, and whose is not served;
+// *auth.Store is one.
 type Users interface {
 	// HasUser reports whether there is an account of this name.
 	HasUser(ctx context.Context, name string) (bool, error)
+	// KeptOut reports whether there is one that is not let in: whose the cards
+	// in its folder are is not known. It is called with every request.
+	KeptOut(ctx context.Context, name string) (bool, error)
 }
 
 // Options are the settings of an API. Collections is required, the rest has

@@ -17,6 +17,7 @@ import (
 type everybody struct{}
 
 func (everybody) HasUser(context.Context, string) (bool, error) { return true, nil }
+func (everybody) KeptOut(context.Context, string) (bool, error) { return false, nil }
 
 // The API is mounted on a mux beside other handlers.
 func ExampleNew() {

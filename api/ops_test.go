@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -67,6 +68,25 @@ func decodeTo[T any](t testing.TB, text string) (v T) {
 		t.Fatalf("%v in %q", err, text)
 	}
 	return v
+}
+
+// shared are accounts of which all are kept out.
+type shared struct{ accounts }
+
+func (s shared) KeptOut(ctx context.Context, name string) (bool, error) { return s.HasUser(ctx, name) }
+
+// TestKeptOut: whom the users' store keeps out is unknown here, also with a
+// collection.
+func TestKeptOut(t *testing.T) {
+	c := newClient(t, Options{}, collection.Options{})
+	c.h.o.Users = shared{accounts{"alice": true}}
+	c.wants(404, "list_tags", "{}")
+	c.h.o.Users = accounts{"alice": true}
+	c.ok("list_tags", "{}")
+	c.h.o.Users = shared{accounts{"alice": true}}
+	c.wants(404, "list_tags", "{}")
+	c.h.o.Users = shared{} // no account, but a collection
+	c.ok("list_tags", "{}")
 }
 
 // TestOriginalExpectations are the values that the original's own tests expect

@@ -59,8 +59,16 @@ func (a *API) checkName(user string) error {
 }
 
 // ensure sees to it that the user's collection is there. One that is not is made
-// for those who have an account; the original made it for anybody.
+// for those who have an account; the original made it for anybody. Who is kept out
+// is unknown.
 func (a *API) ensure(ctx context.Context, user string) error {
+	if a.o.Users != nil {
+		if out, err := a.o.Users.KeptOut(ctx, user); err != nil {
+			return err
+		} else if out {
+			return errNotFound
+		}
+	}
 	m, err := a.o.Collections.Meta(ctx, user)
 	if err != nil || m.Exists {
 		return err

@@ -22,16 +22,17 @@ import (
 // nonexistent user U." The second has the constant message "login" and the
 // attributes event=login, result (success, failure, throttled), user, addr,
 // client; it is a warning unless the result is success, so that filters find it
-// in a log of warnings too. A throttled attempt writes the second only.
+// in a log of warnings too. A throttled attempt writes the second only. Whom
+// Options.Admit keeps out has failed, with whatever password.
 func (s *Store) Login(ctx context.Context, name, password string, from netip.Addr, client string) (hkey string, err error) {
 	client = cleanClient(client)
 	for range 3 {
 		u, _, err := s.authenticate(ctx, name, password, from)
+		if err == nil {
+			err = s.admit(ctx, name, ErrBadCredentials)
+		}
 		if err != nil {
 			s.logLogin(ctx, name, from, client, err)
-			return "", err
-		}
-		if err := s.admit(ctx, name, ErrBadCredentials); err != nil {
 			return "", err
 		}
 		hkey, err := s.newSession(ctx, name, u, from, client)
@@ -52,13 +53,13 @@ func (s *Store) Login(ctx context.Context, name, password string, from netip.Add
 // when it was not known from before: it may come with every request.
 func (s *Store) Authenticate(ctx context.Context, name, password string, from netip.Addr, client string) error {
 	_, cached, err := s.authenticate(ctx, name, password, from)
+	if err == nil {
+		err = s.admit(ctx, name, ErrBadCredentials)
+	}
 	if err != nil || !cached {
 		s.logLogin(ctx, name, from, cleanClient(client), err)
 	}
-	if err != nil {
-		return err
-	}
-	return s.admit(ctx, name, ErrBadCredentials)
+	return err
 }
 
 // admit asks Options.Admit; no is the error that it stands for.

@@ -108,6 +108,18 @@ func (s *Store) HasUser(ctx context.Context, name string) (bool, error) {
 	return err == nil, err
 }
 
+// KeptOut reports whether a user of that name exists whom Options.Admit keeps out.
+func (s *Store) KeptOut(ctx context.Context, name string) (bool, error) {
+	if s.o.Admit == nil {
+		return false, nil
+	}
+	if has, err := s.HasUser(ctx, name); err != nil || !has {
+		return false, err
+	}
+	in, err := s.o.Admit(ctx, name)
+	return err == nil && !in, err
+}
+
 // Users returns all names in byte order, those of StaticUsers among them.
 func (s *Store) Users(ctx context.Context) ([]string, error) {
 	names := make([]string, 0, len(s.static))

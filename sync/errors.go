@@ -99,6 +99,9 @@ func (w *responder) fail(c *call, err error) {
 	if errors.As(err, &throttled) {
 		w.Header().Set("Retry-After", strconv.Itoa(int((throttled.RetryAfter+time.Second-1)/time.Second)))
 	}
+	// What a stream that failed at once has said of its answer is not true of this one.
+	w.Header().Del("Content-Length")
+	w.Header().Del(originalSizeHeader)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, strconv.Itoa(status)+" "+http.StatusText(status)+"\n")

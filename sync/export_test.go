@@ -35,3 +35,9 @@ func (s *Server) ForgetPages() {
 func (s *Server) MediaUSN(f func(ctx context.Context, user string) (int32, error)) {
 	s.mediaUSN, s.mediaPatience = f, 0
 }
+
+// FillStrangers has strangers hold all the memory and files that they may.
+func (s *Server) FillStrangers() {
+	s.strangersHold.Store(strangersMemory)
+	s.strangers.force("somebody", s.strangers.limit)
+}

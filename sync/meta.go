@@ -103,9 +103,12 @@ func (s *Server) meta(ctx context.Context, c *call, body []byte) (any, error) {
 // to sync reviews.
 const mediaPatience = 5 * time.Second
 
-// metaMediaUSN is the user's media usn, or 0 if it cannot be told soon. A client
-// that has media then asks for what changed, in a step that waits, or says what is
-// wrong (docs/protocol.md §7.2).
+// noMediaUSN is none that a client can have, not even one without media: from
+// 23.10 on it then asks for what changed, in a step that waits, or says what is
+// wrong; earlier ones ask for the usn itself (docs/protocol.md §7.2).
+const noMediaUSN = -1
+
+// metaMediaUSN is the user's media usn, or noMediaUSN if it cannot be told soon.
 func (s *Server) metaMediaUSN(ctx context.Context, c *call) int32 {
 	user := c.session.User
 	if usn, ok := s.o.Media.KnownUSN(user); ok {
@@ -118,6 +121,7 @@ func (s *Server) metaMediaUSN(ctx context.Context, c *call) int32 {
 		err error
 	}
 	told := make(chan answer, 1)
+	ask := s.mediaUSN
 	go func() { // opening goes on though nobody waits any more
 		defer func() {
 			if p := recover(); p != nil {
@@ -125,7 +129,7 @@ func (s *Server) metaMediaUSN(ctx context.Context, c *call) int32 {
 				told <- answer{err: errPanic}
 			}
 		}()
-		usn, err := s.mediaUSN(ctx, user)
+		usn, err := ask(ctx, user)
 		told <- answer{usn, err}
 	}()
 	var a answer
@@ -136,7 +140,7 @@ func (s *Server) metaMediaUSN(ctx context.Context, c *call) int32 {
 	}
 	if a.err != nil {
 		s.o.Log.Warn("media usn not known", "user", user, "err", a.err)
-		return 0
+		return noMediaUSN
 	}
 	return a.usn
 }

@@ -19,7 +19,7 @@ func TestMetaWithoutMedia(t *testing.T) {
 	if err := os.WriteFile(db, []byte(strings.Repeat("garbage ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if m := c.meta(); m.Mod == 0 || !m.Cont || m.MUSN != 0 {
+	if m := c.meta(); m.Mod == 0 || !m.Cont || m.MUSN != -1 {
 		t.Errorf("%+v", m)
 	}
 	for step, ask := range map[string]string{"begin": `{"v":"x"}`, "mediaChanges": `{"lastUsn":0}`} {
@@ -36,11 +36,11 @@ func TestMetaWithoutMedia(t *testing.T) {
 		<-opened
 		return 7, nil
 	})
-	if m := c.meta(); m.MUSN != 0 || !m.Cont {
+	if m := c.meta(); m.MUSN != -1 || !m.Cont {
 		t.Errorf("%+v", m)
 	}
 	g.h.MediaUSN(func(context.Context, string) (int32, error) { panic("no media") })
-	if m := c.meta(); m.MUSN != 0 || !m.Cont {
+	if m := c.meta(); m.MUSN != -1 || !m.Cont {
 		t.Errorf("%+v", m)
 	}
 }

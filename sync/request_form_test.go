@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"bufio"
+	"crypto/rand"
 	"io"
 	"net"
 	"net/http"
@@ -30,6 +31,36 @@ func TestKeyBeforeData(t *testing.T) {
 		}
 		if res.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %s", key, res.Status)
+		}
+	}
+}
+
+// TestLoginAmongStrangers: whatever others hold, an old client can log in, whether
+// it says the length of its request or not.
+func TestLoginAmongStrangers(t *testing.T) {
+	g := newRig(t)
+	g.h.FillStrangers()
+	for _, length := range []bool{true, false} {
+		for large, want := range map[bool]int{false: http.StatusOK, true: http.StatusServiceUnavailable} {
+			ask := []byte(`{"u":"` + testUser + `","p":"` + testPassword + `"}`)
+			if large { // random, or gzip would make it small
+				more := make([]byte, 16<<10)
+				_, _ = rand.Read(more)
+				ask = append(ask, more...)
+			}
+			req := g.client(10).request("sync/hostKey", ask)
+			if !length {
+				req.ContentLength = -1
+			}
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if err != nil || res.StatusCode != want {
+				t.Errorf("length %v, large %v: %s %s, %v", length, large, res.Status, b, err)
+			}
 		}
 	}
 }

@@ -16,6 +16,10 @@ const (
 	// spoolBufferLess where memory is short.
 	spoolBuffer     = 64 << 10
 	spoolBufferLess = 8 << 10
+	// spoolUncounted is what anybody may send, bytes: a login is less, and must not
+	// fail because strangers hold all that they may. It takes little more memory
+	// than reading to a file does.
+	spoolUncounted = 8 << 10
 	// strangersMemory bounds what is held in memory of requests whose senders are
 	// not known yet, bytes: buffers of forms, and data that are not in files.
 	strangersMemory = 16 << 20
@@ -119,6 +123,14 @@ func (c *call) spool(p io.Reader, what string) (*spool, error) {
 	buffer := int64(spoolBuffer)
 	if c.stranger() {
 		sp.shares, sp.owner = &c.s.strangers, networkOf(c.addr)
+		n, err := sp.mem.ReadFrom(io.LimitReader(p, spoolUncounted))
+		sp.size = n
+		if err != nil {
+			return nil, bodyError(what, err)
+		}
+		if n < spoolUncounted {
+			return sp, nil
+		}
 		need := int64(2 * spoolInMemory) // as a buffer grows
 		if n := c.r.ContentLength; n >= 0 && n < spoolInMemory {
 			need = 2 * n
@@ -128,12 +140,12 @@ func (c *call) spool(p io.Reader, what string) (*spool, error) {
 		}
 		buffer = min(buffer, need)
 	}
-	n, err := sp.mem.ReadFrom(io.LimitReader(p, spoolInMemory))
-	sp.size = n
+	n, err := sp.mem.ReadFrom(io.LimitReader(p, spoolInMemory-sp.size))
+	sp.size += n
 	if err != nil {
 		return nil, bodyError(what, err)
 	}
-	if n < spoolInMemory {
+	if sp.size < spoolInMemory {
 		return sp, nil
 	}
 	return sp, c.spoolToFile(sp, p, buffer)
