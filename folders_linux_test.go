@@ -5,47 +5,14 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/ankisyncd/ankisyncd/auth"
+	"github.com/ankisyncd/ankisyncd/osname/osnametest"
 )
-
-// caseless mounts a file system that takes Bob and bob for one, where that can be
-// done.
-func caseless(t *testing.T) string {
-	t.Helper()
-	for _, tool := range []string{"mkntfs", "lowntfs-3g", "umount"} {
-		if _, err := exec.LookPath(tool); err != nil || os.Getuid() != 0 {
-			t.Skip("needs root and lowntfs-3g:", err)
-		}
-	}
-	dir := t.TempDir()
-	image, mount := filepath.Join(dir, "image"), filepath.Join(dir, "mount")
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(image, 32<<20); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(mount, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, tool := range [][]string{{"mkntfs", "-F", "-Q", "-q", image}, {"lowntfs-3g", "-o", "ignore_case", image, mount}} {
-		if out, err := exec.Command(tool[0], tool[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("%v: %s", err, out)
-		}
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", mount).CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-	})
-	return mount
-}
 
 // admits asks a guard about each user.
 func admits(t *testing.T, g *folderGuard, want map[string]bool) {
@@ -63,7 +30,7 @@ func admits(t *testing.T, g *folderGuard, want map[string]bool) {
 // them is gone.
 func TestFolderGuard(t *testing.T) {
 	users := []string{"Bob", "alice", "bob"}
-	g := &folderGuard{root: caseless(t), log: slog.New(slog.DiscardHandler), users: func(context.Context) ([]string, error) { return users, nil }}
+	g := &folderGuard{root: osnametest.Mount(t, ""), log: slog.New(slog.DiscardHandler), users: func(context.Context) ([]string, error) { return users, nil }}
 	admits(t, g, map[string]bool{"Bob": false, "alice": true, "bob": false})
 	users = []string{"alice", "bob"}
 	admits(t, g, map[string]bool{"alice": true, "bob": true})
@@ -129,7 +96,7 @@ func TestFoldName(t *testing.T) {
 // TestOneFolder: no command makes a second account for a folder, no server starts
 // with one of the environment, and none that came otherwise is let in.
 func TestOneFolder(t *testing.T) {
-	root := caseless(t)
+	root := osnametest.Mount(t, "")
 	db := filepath.Join(t.TempDir(), "auth.db")
 	settings := []string{"--set", "data_root=" + root, "--set", "auth_db_path=" + db, "--set", "session_db_path="}
 	do := func(want string, args ...string) string {

@@ -37,8 +37,8 @@ var rooms = map[string][]string{
 
 	// stores: files and SQL, no HTTP; peers that never import one another
 	"collection": {"filestate", "offheap", "rendering", "scheduling", "schema", "search", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
-	"media":      {"filestate", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
-	"auth":       {"sqlite", "database/sql", "golang.org/x/crypto", "golang.org/x/sys"},
+	"media":      {"filestate", "osname", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
+	"auth":       {"osname", "sqlite", "database/sql", "golang.org/x/crypto", "golang.org/x/sys"},
 	"search":     {"schema", "sqlite", "database/sql", "golang.org/x/text"},
 
 	// pure rooms: no I/O at all
@@ -51,6 +51,10 @@ var rooms = map[string][]string{
 	"config":    {"gopkg.in/ini.v1"},
 	"filestate": {"golang.org/x/sys"},
 	"offheap":   {"golang.org/x/sys"},
+	"osname":    {},
+
+	// for tests alone
+	"osname/osnametest": {},
 }
 
 // restricted are the packages of the standard library that only some rooms may

@@ -77,14 +77,3 @@ func TestAdmitLog(t *testing.T) {
 		})
 	}
 }
-
-func TestWindowsNames(t *testing.T) {
-	for name, want := range map[string]bool{
-		"alice": true, "bob@example.com": true, "zoë": true, "console": true, ".hidden": true, "a b": true,
-		"alice.": false, "alice ": false, "con": false, "NUL.txt": false, "com1": false, "a?": false, "a<b": false, "a\tb": false, "...": false,
-	} {
-		if storableOnWindows(name) != want {
-			t.Error(name)
-		}
-	}
-}

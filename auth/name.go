@@ -2,11 +2,12 @@ package auth
 
 import (
 	"fmt"
-	"regexp"
 	"runtime"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ankisyncd/ankisyncd/osname"
 )
 
 // MaxUserName is the longest user name in bytes: the longest file name that
@@ -47,7 +48,7 @@ func ValidUserName(name string) error {
 		return fmt.Errorf("%w: %q is a folder of the system", ErrInvalidName, name)
 	case strings.ContainsAny(name, separators):
 		return fmt.Errorf("%w: %q has one of %q in it", ErrInvalidName, name, separators)
-	case runtime.GOOS == "windows" && !storableOnWindows(name):
+	case runtime.GOOS == "windows" && !osname.OnWindows(name):
 		return fmt.Errorf("%w: Windows has no folder %q", ErrInvalidName, name)
 	case len(name) > MaxUserName:
 		return fmt.Errorf("%w: it has %d bytes, at most %d can be", ErrInvalidName, len(name), MaxUserName)
@@ -68,18 +69,6 @@ func ValidUserName(name string) error {
 		return fmt.Errorf("%w: names that begin with .ankisyncd are the server's own", ErrInvalidName)
 	}
 	return nil
-}
-
-var windowsDevice = regexp.MustCompile(`^(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?$`)
-
-// storableOnWindows reports whether Windows has files of that name as it is.
-func storableOnWindows(name string) bool {
-	for _, c := range name {
-		if c < ' ' || strings.ContainsRune(`<>:"|?*`, c) {
-			return false
-		}
-	}
-	return !strings.HasSuffix(name, ".") && !strings.HasSuffix(name, " ") && !windowsDevice.MatchString(name)
 }
 
 // logName makes a name that came from outside fit for one line of a log: control

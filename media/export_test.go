@@ -29,8 +29,7 @@ const (
 )
 
 var (
-	CheckName         = checkName
-	EscapeName        = escapeName
-	StorableOnWindows = storableOnWindows
-	ReadListing       = readListing
+	CheckName   = checkName
+	EscapeName  = escapeName
+	ReadListing = readListing
 )

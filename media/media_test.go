@@ -697,11 +697,3 @@ func TestTogether(t *testing.T) {
 		}
 	}
 }
-
-func TestWindowsNames(t *testing.T) {
-	for name, want := range map[string]bool{"a.txt": true, "con": false, "CON.png": false, "COM1": false, "com10": true, "console": true, "a:b": false, "a.": false, "a ": false, "a\tb": false, "AUX .txt": false, "é?": false} {
-		if media.StorableOnWindows(name) != want {
-			t.Error(name)
-		}
-	}
-}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/ankisyncd/ankisyncd/osname"
 	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
@@ -62,7 +63,7 @@ func escapeName(name string) string {
 // storable reports whether a file system of this operating system can hold
 // the (checked) name as it is.
 func storable(name string) bool {
-	return !escapedName.MatchString(name) && (runtime.GOOS != "windows" || storableOnWindows(name))
+	return !escapedName.MatchString(name) && (runtime.GOOS != "windows" || osname.OnWindows(name))
 }
 
 // refusesName reports whether the file system says that it does not take a name
@@ -75,15 +76,4 @@ func refusesName(err error) bool {
 		}
 	}
 	return false
-}
-
-var windowsDevice = regexp.MustCompile(`^(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?$`)
-
-func storableOnWindows(name string) bool {
-	for _, c := range name {
-		if c < ' ' || strings.ContainsRune(`<>:"|?*`, c) {
-			return false
-		}
-	}
-	return !strings.HasSuffix(name, ".") && !strings.HasSuffix(name, " ") && !windowsDevice.MatchString(name)
 }

@@ -1,8 +1,6 @@
 package media_test
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,46 +8,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ankisyncd/ankisyncd/media"
+	"github.com/ankisyncd/ankisyncd/osname/osnametest"
 )
-
-// windowsFolder mounts a file system that ignores case and takes no names that
-// Windows does not, where that can be done.
-func windowsFolder(t *testing.T) string {
-	t.Helper()
-	for _, tool := range []string{"mkntfs", "lowntfs-3g", "umount"} {
-		if _, err := exec.LookPath(tool); err != nil || os.Getuid() != 0 {
-			t.Skip("needs root and lowntfs-3g:", err)
-		}
-	}
-	dir := t.TempDir()
-	image, mount := filepath.Join(dir, "image"), filepath.Join(dir, "mount")
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(image, 32<<20); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(mount, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("mkntfs", "-F", "-Q", "-q", image).CombinedOutput(); err != nil {
-		t.Skipf("%v: %s", err, out)
-	}
-	if out, err := exec.Command("lowntfs-3g", "-o", "ignore_case,windows_names", image, mount).CombinedOutput(); err != nil {
-		t.Skipf("%v: %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", mount).CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-	})
-	return mount
-}
 
 // TestWindowsFileSystem stores names there that it does not take, in place and
 // by renaming.
 func TestWindowsFileSystem(t *testing.T) {
-	root := windowsFolder(t)
+	root := osnametest.Mount(t, "windows_names")
 	s := media.Open(root, media.Options{})
 	defer s.Close()
 	want := map[string]string{"a?.png": "1", "b:c": "2", "plain": "3", "d.": "4", "e": "5"}
@@ -76,7 +41,7 @@ func TestWindowsFileSystem(t *testing.T) {
 // one of the same name in other case: doing the first again would remove the
 // second.
 func TestIgnoredCaseReplayed(t *testing.T) {
-	root := windowsFolder(t)
+	root := osnametest.Mount(t, "windows_names")
 	s := media.Open(filepath.Join(root, "1"), media.Options{SyncDelay: time.Hour})
 	defer s.Close()
 	mustApply(t, s, entry{"A.jpg", "upper"}, entry{"kept", "kept"})
