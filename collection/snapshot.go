@@ -26,7 +26,8 @@ type Retention struct {
 	// upgrade of the schema replaces is kept in any case.) Those made before a
 	// program imports, deletes much or changes a schema count apart: two at most.
 	Keep int
-	// MaxAge removes older ones; 0 means no limit.
+	// MaxAge removes older ones, but for the newest three: a clock that is wrong for
+	// a moment must not take all of them. 0 means no limit.
 	MaxAge time.Duration
 	// MaxBytes removes the oldest beyond this sum, those made for programs first;
 	// 0 means no limit.
@@ -153,15 +154,24 @@ func (s *Store) keep(u *user, reason string) (path string, err error) {
 
 // nextSnapshot is the time for the name of a new snapshot: now, but later than
 // all others, also where the clock went backwards (small machines have none that
-// runs on): the newest must not be the first to go.
+// runs on): the newest must not be the first to go. Names of a clock that was far
+// ahead do not count.
 func (u *user) nextSnapshot(now time.Time) (time.Time, error) {
 	now = now.UTC()
 	all, err := listSnapshots(u.dir)
-	if err == nil && len(all) > 0 && !now.After(all[0].Time.Add(time.Millisecond)) {
-		now = all[0].Time.Add(time.Millisecond)
+	for _, sn := range all {
+		if !sn.isAhead(now) && !now.After(sn.Time.Add(time.Millisecond)) {
+			now = sn.Time.Add(time.Millisecond)
+		}
 	}
 	return now, err
 }
+
+// farAhead is how much later than now a snapshot may be said to be made, by a
+// clock that has gone backwards since, to be taken at its word.
+const farAhead = 24 * time.Hour
+
+func (sn *Snapshot) isAhead(now time.Time) bool { return sn.Time.After(now.Add(farAhead)) }
 
 // discard removes the snapshot at path, if it is still a second name of the
 // stored file: the replacement it was made for did not come about.
@@ -198,12 +208,28 @@ func (s *Store) prune(u *user) {
 	}
 }
 
+// keepOfAge is how many snapshots do not go for their age alone: the one that has
+// just been made, and two more.
+const keepOfAge = 3
+
 // expired returns those of all, which are newest first, that may go: of those
-// made for programs what is left of the room that the others leave.
+// made for programs what is left of the room that the others leave. Those of a
+// clock that was far ahead count as the oldest.
 func (r Retention) expired(all []Snapshot, now time.Time) (gone []Snapshot) {
 	if len(all) == 0 {
 		return nil
 	}
+	all = slices.Clone(all)
+	then := now.Add(time.Minute) // nextSnapshot may have gone on from one that just counts
+	slices.SortStableFunc(all, func(a, b Snapshot) int {
+		switch aheadA, aheadB := a.isAhead(then), b.isAhead(then); {
+		case aheadA == aheadB:
+			return 0
+		case aheadA:
+			return 1
+		}
+		return -1
+	})
 	sum := all[0].Bytes
 	for _, ofProgram := range []bool{false, true} {
 		most := r.Keep
@@ -219,7 +245,7 @@ func (r Retention) expired(all []Snapshot, now time.Time) (gone []Snapshot) {
 			if i == 0 {
 				continue
 			}
-			full = full || most < 0 || r.MaxAge > 0 && now.Sub(sn.Time) > r.MaxAge || r.MaxBytes > 0 && sum+sn.Bytes > r.MaxBytes
+			full = full || most < 0 || i >= keepOfAge && r.MaxAge > 0 && now.Sub(sn.Time) > r.MaxAge || r.MaxBytes > 0 && sum+sn.Bytes > r.MaxBytes
 			if full {
 				gone = append(gone, sn)
 			} else {
