@@ -270,28 +270,70 @@ func (s *Store) Restore(ctx context.Context, name, id string) error {
 	if _, ok := parseSnapshotName(id + snapshotExt); !ok || id != filepath.Base(id) || strings.Contains(id, "\x00") {
 		return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
 	}
-	tmp, err := tempPath(u.dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	path := filepath.Join(u.dir, SnapshotDir, id+snapshotExt)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
 	}
+	return s.restore(ctx, u, func(tmp string) error { return copyFile(path, tmp) })
+}
+
+// RestoreFile is Restore of a collection file from elsewhere, a backup, of any
+// schema. It is only read; what lies in a log beside it belongs to it.
+//
+// ErrNotFound means that there is no such file, ErrBusy that another process has
+// it open, ErrCorrupt and ErrUnsupportedSchema are faults of it.
+func (s *Store) RestoreFile(ctx context.Context, name, path string) error {
+	u, err := s.user(name)
+	if err != nil {
+		return err
+	}
+	if err := u.ensureDir(); err != nil {
+		return err
+	}
+	return s.restore(ctx, u, func(tmp string) error { return CopyDatabase(ctx, path, tmp) })
+}
+
+// restore puts what copy makes at a temporary path in the place of the stored
+// collection.
+func (s *Store) restore(ctx context.Context, u *user, copy func(tmp string) error) error {
+	tmp, err := tempPath(u.dir)
 	if err != nil {
 		return err
 	}
 	defer s.temps.hold(tmp)()
 	defer removeWithSides(tmp)
 	_ = os.Remove(tmp)
-	err = copyFile(filepath.Join(u.dir, SnapshotDir, id+snapshotExt), tmp)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
-	}
-	if err != nil {
+	if err := copy(tmp); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
 	if _, err := s.prepareUpload(ctx, tmp); err != nil {
 		return err
 	}
-	return s.withUser(ctx, name, func(u *user) error { return s.replaceAnew(ctx, u, tmp, "restore") })
+	return s.withUser(ctx, u.name, func(u *user) error { return s.replaceAnew(ctx, u, tmp, "restore") })
+}
+
+// Resync has every device do a full sync the next time, and changes nothing else:
+// for collections that were put back by other means than Restore. A running sync
+// is ended. ErrNotFound if nothing is stored.
+func (s *Store) Resync(ctx context.Context, name string) error {
+	return s.withUser(ctx, name, func(u *user) error {
+		s.rollback(u)
+		h, err := s.opened(ctx, u)
+		if err != nil {
+			return err
+		}
+		query, args := s.laterThan(last{})
+		if _, err := h.exec(query, args...); err != nil {
+			return fmt.Errorf("ask for a full sync: %w", err)
+		}
+		m, err := readMeta(h)
+		if err != nil {
+			return err
+		}
+		u.remember(m)
+		return nil
+	})
 }
 
 // replaceAnew is replace by a file that gets a new scm and mod. A device that
@@ -306,7 +348,7 @@ func (s *Store) replaceAnew(ctx context.Context, u *user, tmp, reason string) er
 	} else if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) && !sqlite.IsCorrupt(err) {
 		return err
 	}
-	if err := s.restamp(ctx, tmp, now); err != nil {
+	if err := s.restamp(ctx, tmp, now.last()); err != nil {
 		return err
 	}
 	at("restamped")
@@ -315,7 +357,7 @@ func (s *Store) replaceAnew(ctx context.Context, u *user, tmp, reason string) er
 
 // restamp gives the private file at path a mod, scm and usn that are later than
 // its own and than those of the collection that it will replace.
-func (s *Store) restamp(ctx context.Context, path string, current Meta) error {
+func (s *Store) restamp(ctx context.Context, path string, current last) error {
 	// Nothing may stay beside the file, which is about to get another name.
 	db, err := sqlite.Open(ctx, path, sqlite.Options{Journal: "delete"})
 	if err != nil {
@@ -328,7 +370,7 @@ func (s *Store) restamp(ctx context.Context, path string, current Meta) error {
 
 // laterThan is the statement that gives a collection a mod, scm and usn later
 // than its own and than those of another, whose devices will want a full sync.
-func (s *Store) laterThan(other Meta) (query string, args []any) {
+func (s *Store) laterThan(other last) (query string, args []any) {
 	now := s.o.Now().UnixMilli()
 	return `UPDATE col SET mod = max(mod + 1, ?1), scm = max(scm + 1, ?2), usn = max(usn, ?3) + 1`,
 		[]any{max(now, other.Mod+1), max(now, other.SCM+1), other.USN}
