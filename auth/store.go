@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -48,6 +49,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.keys = newMemoryKeys()
 	if o.SessionDB != "" {
 		f := newFileKeys(o.SessionDB)
+		// If both are gone, their disk is: then no device may hear that it is unknown.
+		f.remake = func() bool {
+			if o.AuthDB == "" {
+				return true
+			}
+			_, err := os.Stat(o.AuthDB)
+			return err == nil
+		}
 		err := f.open(ctx, !o.MustExist)
 		switch {
 		case err == nil:
