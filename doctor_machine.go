@@ -10,7 +10,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ankisyncd/ankisyncd/config"
@@ -203,9 +205,19 @@ func (d *doctor) certificate(now time.Time) {
 
 // running asks the server. That it does not run is no fault.
 func (d *doctor) running(ctx context.Context) {
-	if err := checkHealth(ctx, d.cfg, ""); err != nil {
+	switch err := checkHealth(ctx, d.cfg, ""); {
+	case err == nil:
+		d.ok("server", "running")
+	case nobodyListens(err):
+		d.ok("server", "not running")
+	default:
 		d.ok("server", "not running, or not reachable from here: %v", err)
-		return
 	}
-	d.ok("server", "running")
+}
+
+// nobodyListens reports whether the machine itself says that nobody is at an
+// address: refused, or a socket that is not there.
+func nobodyListens(err error) bool {
+	const refusedOnWindows = syscall.Errno(10061)
+	return errors.Is(err, syscall.ECONNREFUSED) || runtime.GOOS == "windows" && errors.Is(err, refusedOnWindows) || errors.Is(err, fs.ErrNotExist)
 }

@@ -84,7 +84,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
 			cmdServe(), cmdAdduser(), cmdDeluser(), cmdLsuser(), cmdPasswd(), cmdUser(),
-			cmdConfig(), cmdDoctor(), cmdMigrate(), cmdSnapshots(), cmdRestore(), cmdHealthcheck(), cmdCompletion(), cmdMan(), cmdVersion(),
+			cmdConfig(), cmdDoctor(), cmdMigrate(), cmdSnapshots(), cmdRestore(), cmdResync(), cmdHealthcheck(), cmdCompletion(), cmdMan(), cmdVersion(),
 		},
 	}
 	return prepare(app, stdin, stdout, stderr)

@@ -173,7 +173,7 @@ func (m *migration) inspectUser(ctx context.Context, name, dir string) (*sourceU
 	if err != nil {
 		return nil, err
 	}
-	known := append([]string{collection.FileName, collection.SnapshotDir, u.media.Folder}, media.DatabaseNames()...)
+	known := append([]string{collection.FileName, collection.LastName, collection.SnapshotDir, u.media.Folder}, media.DatabaseNames()...)
 	for _, e := range entries {
 		name := e.Name()
 		for _, suffix := range []string{"-wal", "-shm", "-journal"} {

@@ -181,6 +181,57 @@ func TestRestoreWhileServing(t *testing.T) {
 	}
 }
 
+// TestResyncWhileServing: the command, and a restore of a file, wait for the server
+// to let go. Every device will notice.
+func TestResyncWhileServing(t *testing.T) {
+	p, url, dir := legacyProcess(t, "--set", "collection_idle_timeout=2s")
+	run := func(args ...string) (out, errs string, code int) {
+		return command(t, dir, "", append([]string{"--set", "collection_idle_timeout=2s"}, args...)...)
+	}
+	meta := func() (m legacyMeta) {
+		t.Helper()
+		ask(t, url, "sync/meta", map[string]string{"k": aliceKey, "s": "x"}, metaMessage, &m)
+		return m
+	}
+	later := func(before legacyMeta) legacyMeta {
+		t.Helper()
+		after := meta()
+		if after.SCM <= before.SCM || after.Mod <= before.Mod || after.USN <= before.USN || after.MUSN != before.MUSN {
+			t.Errorf("devices would not notice: %+v, before %+v", after, before)
+		}
+		return after
+	}
+	before := meta()
+	if _, errs, code := run("resync", "--wait", "0s", "alice"); code != 1 || !strings.Contains(errs, "nothing was changed") || meta() != before {
+		t.Errorf("while it is open: %d %s", code, errs)
+	}
+	out, errs, code := run("resync", "--all")
+	if code != 0 || !strings.Contains(out, "alice: each device will ask") || !strings.Contains(errs, "waiting up to 32s") {
+		t.Fatal(out, errs, code)
+	}
+	before = later(before)
+	list, _, _ := run("snapshots", "alice")
+	if strings.Count(list, "\n") != 2 {
+		t.Errorf("a snapshot was made:\n%s", list)
+	}
+	stored := filepath.Join(dir, "collections", "alice", collection.FileName)
+	if _, errs, code := run("restore", "--yes", "alice", stored); code != 1 || !strings.Contains(errs, `"ankisyncd resync alice"`) {
+		t.Errorf("of the collection itself: %d %s", code, errs)
+	}
+	backup := filepath.Join(t.TempDir(), "monday")
+	if err := collection.CopyDatabase(t.Context(), filepath.Join(filepath.Dir(stored), collection.SnapshotDir, strings.Fields(list)[7]+".anki2"), backup); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, code := run("restore", "--yes", "alice", backup); code != 0 || !strings.Contains(out, backup+" restored") {
+		t.Fatal(out, errs, code)
+	}
+	later(before)
+	p.stop(syscall.SIGTERM)
+	if out, _, code := run("resync", "alice"); code != 0 || !strings.Contains(out, "alice: each device") {
+		t.Errorf("without a server: %d %s", code, out)
+	}
+}
+
 // TestCommandsBesideTheServer: the doctor does not disturb it, and migrate
 // refuses what it has open.
 func TestCommandsBesideTheServer(t *testing.T) {

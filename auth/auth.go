@@ -137,7 +137,8 @@ type Session struct {
 	// ID names the device in Devices and RevokeDevice; it is no secret.
 	ID string
 
-	seen *seen // nil in a zero Session
+	seen *seen  // nil in a zero Session
+	cred string // of the password that counts now; empty if no key depends on it
 }
 
 // Kind says where a host key comes from.

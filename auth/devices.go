@@ -35,11 +35,16 @@ func (s *Store) Seen(sess Session, from netip.Addr, client string) {
 	}
 	now := s.now()
 	today := now.Unix() / secondsPerDay
+	bind := sess.cred != "" && sess.seen.unbound.Load() && sess.seen.unbound.CompareAndSwap(true, false)
 	// Another day, not a later one: a clock may have been far ahead.
-	if was := sess.seen.day.Load(); was == today || !sess.seen.day.CompareAndSwap(was, today) {
+	if was := sess.seen.day.Load(); !bind && (was == today || !sess.seen.day.CompareAndSwap(was, today)) {
 		return
 	}
 	g := sighting{seen: sess.seen, at: now, client: cleanClient(client), addr: addrString(from)}
+	if bind {
+		sess.seen.day.Store(today)
+		g.cred = sess.cred
+	}
 	a := &s.active
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func TestMissingFile(t *testing.T) {
 	}
 	lookAgain(s)
 	for range 2 {
-		if _, err := s.Session(t.Context(), k); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := s.Session(t.Context(), k); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), o.AuthDB+" is not there any more; put it back") {
 			t.Fatalf("err = %v, want fs.ErrNotExist", err)
 		}
 	}
@@ -89,6 +90,50 @@ func TestMissingFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantUser(t, s, k, "alice")
+}
+
+// TestMissingSessions: without its session table the server makes one, as at a
+// start. Not if the users are gone as well: then a disk is, and devices that were
+// told that they are unknown would ask for passwords.
+func TestMissingSessions(t *testing.T) {
+	o := dirOptions(copyData(t, "ankisyncd-2.4.0"))
+	s := open(t, o)
+	k := login(t, s, "alice", "alice-pw")
+	wantUser(t, s, k, "alice")
+	away := map[string]string{o.AuthDB: o.AuthDB + ".bak", o.SessionDB: o.SessionDB + ".bak"}
+	for path, to := range away {
+		if err := os.Rename(path, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lookAgain(s)
+	for range 2 {
+		if _, err := s.Session(t.Context(), k); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("err = %v, want fs.ErrNotExist", err)
+		}
+	}
+	if err := os.Rename(away[o.AuthDB], o.AuthDB); err != nil {
+		t.Fatal(err)
+	}
+	lookAgain(s)
+	wantGone(t, s, k)
+	fi, err := os.Stat(o.SessionDB)
+	if err != nil || runtime.GOOS != "windows" && fi.Mode().Perm() != 0o600 {
+		t.Fatal(fi, err)
+	}
+	k2 := login(t, s, "alice", "alice-pw")
+	wantUser(t, s, k2, "alice")
+	if err := os.Rename(away[o.SessionDB], o.SessionDB); err != nil { // it is found after all
+		t.Fatal(err)
+	}
+	lookAgain(s)
+	wantUser(t, s, k, "alice")
+	wantGone(t, s, k2)
+	if err := os.Remove(o.SessionDB); err != nil {
+		t.Fatal(err)
+	}
+	lookAgain(s)
+	wantUser(t, s, login(t, s, "alice", "alice-pw"), "alice") // a login is what comes first
 }
 
 func TestLockedFile(t *testing.T) {

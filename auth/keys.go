@@ -42,7 +42,10 @@ type key struct {
 	user string
 	kind Kind
 	id   string
-	// cred, if not empty, is the stored password that the key depends on.
+	// follows, if not empty, is the stored password that the key follows from.
+	follows string
+	// cred, if not empty, holds credOf of the stored password at login and of its
+	// later form.
 	cred string
 	// proof, if not empty, is keyProof of the key and its static user's
 	// password at login.
@@ -59,6 +62,8 @@ type seen struct {
 	kind Kind
 	id   string
 	day  atomic.Int64 // days since 1970; 0 is never
+	// unbound: the row does not say which password the device logged in with.
+	unbound atomic.Bool
 }
 
 const secondsPerDay = 24 * 60 * 60
@@ -95,6 +100,24 @@ func keyProof(hkey, stored string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
+// credOf identifies a stored password in the rows of devices that have logged in
+// with it: if another program changes the password, or makes a user of that name
+// anew, they are out. What it is made of is salted, so it tells nothing.
+func credOf(stored string) string {
+	h := sha256.Sum256([]byte("ankisyncd device\x00" + stored))
+	return hex.EncodeToString(h[:credLen/2])
+}
+
+const credLen = 32
+
+// credHas reports whether a row's cred names a stored password. There may be two,
+// separated by a space: that of a form and that of the one before, the password
+// being the same.
+func credHas(creds, cred string) bool { return cred != "" && strings.Contains(creds, cred) }
+
+// credAlso adds the later form of a password to a row's cred.
+func credAlso(cred, later string) string { return later + " " + cred }
+
 // newDevice is a row that a login adds.
 type newDevice struct {
 	hash         keyHash
@@ -109,6 +132,7 @@ type sighting struct {
 	*seen
 	at           time.Time
 	client, addr string
+	cred         string // to be noted if the device is unbound
 }
 
 // keyStore is where host keys are kept: a session table or memory.
@@ -122,10 +146,11 @@ type keyStore interface {
 	lookupSK(ctx context.Context, sk string) (*key, error)
 	// add stores a new key, and drops a user's idlest keys beyond limit.
 	add(ctx context.Context, d newDevice, limit int) error
-	// adopt makes a derived key of ankisyncd-rs one of its own right.
+	// adopt makes a derived key of ankisyncd-rs, which is the stored password, one
+	// of its own right.
 	adopt(ctx context.Context, user, hkey string, at time.Time) error
-	// rehashed notes that a stored password changed its form only.
-	rehashed(user, old, stored string)
+	// rehash notes that a stored password is about to change its form only.
+	rehash(ctx context.Context, user, old, stored string) error
 	// refuse makes derived keys of a user invalid for good.
 	refuse(ctx context.Context, user string, kinds ...Kind) error
 	// remove forgets one key, removeID that with an id (ErrNoDevice if there

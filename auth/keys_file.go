@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS ankisyncd_device (
 	seen     INTEGER NOT NULL,   -- likewise, exact to the day
 	client   TEXT NOT NULL,
 	addr     TEXT NOT NULL,
-	proof    TEXT NOT NULL       -- binds the key to a password from the environment
+	proof    TEXT NOT NULL,      -- binds the key to a password from the environment
+	cred     TEXT NOT NULL DEFAULT '' -- and this to one of the user table; empty if not known (see credOf)
 );
 CREATE INDEX IF NOT EXISTS ankisyncd_device_username ON ankisyncd_device (username);
 CREATE TABLE IF NOT EXISTS ankisyncd_refused (
@@ -71,6 +72,14 @@ func (f *fileKeys) ensureTables(ctx context.Context, db *sql.DB) error {
 			_, err := db.ExecContext(ctx, deviceSchema)
 			return err
 		}
+		if name == "ankisyncd_device" && !cols["cred"] { // made by an ankisyncd before
+			if _, err := db.ExecContext(ctx, `ALTER TABLE ankisyncd_device ADD COLUMN cred TEXT NOT NULL DEFAULT ''`); err != nil {
+				// Another process may have been quicker.
+				if cols, again := columns(ctx, db, name); again != nil || !cols["cred"] {
+					return err
+				}
+			}
+		}
 	}
 	return nil
 }
@@ -97,13 +106,14 @@ func (f *fileKeys) lookup(ctx context.Context, hkey string) (*key, error) {
 // allocated only then.
 func (f *fileKeys) load(ctx context.Context, hkey string, h keyHash) (*key, error) {
 	return f.found(ctx, h, func(ctx context.Context, tx *sql.Tx) (*key, bool, error) {
-		var user, kind, proof string
+		var user, kind, proof, cred string
 		var seen int64
-		err := tx.QueryRowContext(ctx, `SELECT username, kind, seen, proof FROM ankisyncd_device WHERE key_hash = ?`, h.hex()).
-			Scan(&user, &kind, &seen, &proof)
+		err := tx.QueryRowContext(ctx, `SELECT username, kind, seen, proof, cred FROM ankisyncd_device WHERE key_hash = ?`, h.hex()).
+			Scan(&user, &kind, &seen, &proof, &cred)
 		if err == nil && Kind(kind) != KindPython {
 			k := newKey(h, user, Kind(kind), seen)
-			k.proof = proof
+			k.proof, k.cred = proof, cred
+			k.seen.unbound.Store(proof == "" && cred == "")
 			return k, true, nil
 		}
 		if err != nil && !errors.Is(err, sql.ErrNoRows) || f.column == "" {
@@ -133,7 +143,7 @@ func (f *fileKeys) derived(ctx context.Context, h keyHash, user string, kind Kin
 			return nil, false, err
 		}
 		k := newKey(h, user, kind, -1)
-		k.cred = stored
+		k.follows = stored
 		return k, true, nil
 	})
 }
@@ -162,8 +172,8 @@ func (f *fileKeys) lookupSK(ctx context.Context, sk string) (*key, error) {
 
 func (f *fileKeys) add(ctx context.Context, d newDevice, limit int) error {
 	return f.change(ctx, func(tx *sql.Tx) (bool, error) {
-		_, err := tx.ExecContext(ctx, `INSERT INTO ankisyncd_device (key_hash, username, kind, created, seen, client, addr, proof)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, d.hash.hex(), d.user, string(KindDevice), d.at.Unix(), 0, d.client, d.addr, d.proof)
+		_, err := tx.ExecContext(ctx, `INSERT INTO ankisyncd_device (key_hash, username, kind, created, seen, client, addr, proof, cred)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, d.hash.hex(), d.user, string(KindDevice), d.at.Unix(), 0, d.client, d.addr, d.proof, d.cred)
 		if err != nil {
 			return false, err
 		}
@@ -182,14 +192,20 @@ func (f *fileKeys) add(ctx context.Context, d newDevice, limit int) error {
 
 func (f *fileKeys) adopt(ctx context.Context, user, hkey string, at time.Time) error {
 	return f.change(ctx, func(tx *sql.Tx) (bool, error) {
-		_, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO ankisyncd_device (key_hash, username, kind, created, seen, client, addr, proof)
-			SELECT ?1, ?2, 'rs', 0, ?3, '', '', ''
-			WHERE NOT EXISTS (SELECT 1 FROM ankisyncd_refused WHERE username = ?2 AND kind = 'rs')`, hashKey(hkey).hex(), user, at.Unix())
+		_, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO ankisyncd_device (key_hash, username, kind, created, seen, client, addr, proof, cred)
+			SELECT ?1, ?2, 'rs', 0, ?3, '', '', '', ?4
+			WHERE NOT EXISTS (SELECT 1 FROM ankisyncd_refused WHERE username = ?2 AND kind = 'rs')`, hashKey(hkey).hex(), user, at.Unix(), credOf(hkey))
 		return false, err
 	})
 }
 
-func (f *fileKeys) rehashed(_, _, _ string) {}
+func (f *fileKeys) rehash(ctx context.Context, user, old, stored string) error {
+	return f.change(ctx, func(tx *sql.Tx) (bool, error) {
+		was := credOf(old)
+		_, err := tx.ExecContext(ctx, `UPDATE ankisyncd_device SET cred = ?3 WHERE username = ?1 AND instr(cred, ?2) > 0`, user, was, credAlso(was, credOf(stored)))
+		return false, err
+	})
+}
 
 func (f *fileKeys) refuse(ctx context.Context, user string, kinds ...Kind) error {
 	if len(kinds) == 0 {
@@ -353,7 +369,14 @@ func (f *fileKeys) list(ctx context.Context, user string) (out []Device, refused
 // a key revoked meanwhile does not come back.
 func (f *fileKeys) saw(ctx context.Context, sightings []sighting) error {
 	return f.change(ctx, func(tx *sql.Tx) (bool, error) {
+		bound := false
 		for _, g := range sightings {
+			if g.cred != "" {
+				bound = true
+				if _, err := tx.ExecContext(ctx, `UPDATE ankisyncd_device SET cred = ? WHERE key_hash = ? AND cred = '' AND proof = ''`, g.cred, g.hash.hex()); err != nil {
+					return false, err
+				}
+			}
 			query := `UPDATE ankisyncd_device SET seen = ?4, client = CASE ?5 WHEN '' THEN client ELSE ?5 END, addr = ?6
 				WHERE key_hash = ?1 AND username = ?2 AND kind = ?3`
 			if g.kind == KindPython {
@@ -366,6 +389,6 @@ func (f *fileKeys) saw(ctx context.Context, sightings []sighting) error {
 				return false, err
 			}
 		}
-		return true, nil
+		return !bound, nil
 	})
 }

@@ -44,7 +44,7 @@ func (m *memoryKeys) derived(_ context.Context, h keyHash, user string, kind Kin
 		return nil, ErrUnknownKey
 	}
 	k := newKey(h, user, kind, -1)
-	k.cred = stored
+	k.follows = stored
 	return k, nil
 }
 
@@ -100,19 +100,22 @@ func (m *memoryKeys) adopt(_ context.Context, user, hkey string, at time.Time) e
 	if m.refused[derivedID(KindRS, user)] || m.m[h] != nil {
 		return nil
 	}
-	m.put(h, newKey(h, user, KindRS, at.Unix()), at, "", "")
+	k := newKey(h, user, KindRS, at.Unix())
+	k.cred = credOf(hkey)
+	m.put(h, k, at, "", "")
 	return nil
 }
 
-func (m *memoryKeys) rehashed(user, old, stored string) {
+func (m *memoryKeys) rehash(_ context.Context, user, old, stored string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	was := credOf(old)
 	for h := range m.byUser[user] {
-		if k := m.m[h]; k.key.cred == old {
-			fresh := &key{user: k.key.user, kind: k.key.kind, id: k.key.id, cred: stored, proof: k.key.proof, seen: k.key.seen}
-			k.key = fresh
+		if k := m.m[h]; credHas(k.key.cred, was) {
+			k.key = &key{user: k.key.user, kind: k.key.kind, id: k.key.id, cred: credAlso(was, credOf(stored)), proof: k.key.proof, seen: k.key.seen}
 		}
 	}
+	return nil
 }
 
 func (m *memoryKeys) refuse(_ context.Context, user string, kinds ...Kind) error {

@@ -84,7 +84,7 @@ func (s *Store) newSession(ctx context.Context, name string, u *user, from netip
 	case u.static && !s.o.KeepSessionsOnPasswordChange:
 		d.proof = keyProof(hkey, u.stored)
 	case !u.static && !s.o.AllowAnyone && !s.o.KeepSessionsOnPasswordChange:
-		d.cred = u.stored
+		d.cred = u.cred
 	}
 	_ = s.flush(ctx, false) // for add to know which keys are in use; it logs
 	if err := s.keys.add(ctx, d, s.o.MaxDevices); err != nil {
@@ -205,8 +205,7 @@ func (s *Store) verify(ctx context.Context, name, password string) (*user, error
 			if err != nil {
 				s.log.WarnContext(ctx, "password hash not upgraded", "user", logName(name), "err", err)
 			} else {
-				u = &user{stored: stored}
-				u.hash, u.err = parseHash(stored)
+				u = newUser(stored)
 			}
 		}
 		s.cache.put(name, u.stored, password)

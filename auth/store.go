@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -48,6 +49,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.keys = newMemoryKeys()
 	if o.SessionDB != "" {
 		f := newFileKeys(o.SessionDB)
+		// If both are gone, their disk is: then no device may hear that it is unknown.
+		f.remake = func() bool {
+			if o.AuthDB == "" {
+				return true
+			}
+			_, err := os.Stat(o.AuthDB)
+			return err == nil
+		}
 		err := f.open(ctx, !o.MustExist)
 		switch {
 		case err == nil:
@@ -160,7 +169,15 @@ func (s *Store) Session(ctx context.Context, hkey string) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	return s.session(ctx, k, hkey)
+	sess, err := s.session(ctx, k, hkey)
+	if k.cred != "" && errors.Is(err, ErrUnknownKey) {
+		// Between the two looks the password may have got its new form (see upgrade).
+		if k, err = s.find(ctx, hkey); err != nil {
+			return Session{}, err
+		}
+		return s.session(ctx, k, hkey)
+	}
+	return sess, err
 }
 
 // find returns the key, whose user may not exist any more.
@@ -185,6 +202,7 @@ func (s *Store) find(ctx context.Context, hkey string) (*key, error) {
 
 // session checks a key against its user as of now.
 func (s *Store) session(ctx context.Context, k *key, secret string) (Session, error) {
+	cred := ""
 	if !s.o.AllowAnyone {
 		u, err := s.lookup(ctx, k.user)
 		if errors.Is(err, ErrNoUser) {
@@ -193,8 +211,14 @@ func (s *Store) session(ctx context.Context, k *key, secret string) (Session, er
 		if err != nil {
 			return Session{}, err
 		}
-		if k.cred != "" && k.cred != u.stored {
+		if k.follows != "" && k.follows != u.stored {
 			return Session{}, ErrUnknownKey
+		}
+		if !u.static && !s.o.KeepSessionsOnPasswordChange {
+			if k.cred != "" && !credHas(k.cred, u.cred) {
+				return Session{}, ErrUnknownKey
+			}
+			cred = u.cred
 		}
 		if k.proof != "" && u.static && !s.o.KeepSessionsOnPasswordChange && !k.proven.Load() {
 			if !hmac.Equal([]byte(keyProof(secret, u.stored)), []byte(k.proof)) {
@@ -208,7 +232,7 @@ func (s *Store) session(ctx context.Context, k *key, secret string) (Session, er
 	if err := s.admit(ctx, k.user, ErrUnknownKey); err != nil {
 		return Session{}, err
 	}
-	return Session{User: k.user, SK: secret, ID: k.id, seen: k.seen}, nil
+	return Session{User: k.user, SK: secret, ID: k.id, seen: k.seen, cred: cred}, nil
 }
 
 // skLen is the length of the Python servers' media session keys.

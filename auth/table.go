@@ -26,6 +26,9 @@ type table[K comparable, V any] struct {
 	path   string
 	ensure func(context.Context, *sql.DB) error // run after every open
 	limit  int                                  // cached rows
+	// remake, if set, says that a file that is gone while it is in use may be made
+	// anew. Otherwise nothing works until it is back.
+	remake func() bool
 
 	// write is held by a writer from before its transaction until its new
 	// version is adopted, and by whoever replaces the snapshot or the handle.
@@ -82,17 +85,23 @@ func (t *table[K, V]) open(ctx context.Context, create bool) error {
 	t.write.Lock()
 	defer t.write.Unlock()
 	if create {
-		f, err := os.OpenFile(t.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		switch {
-		case err == nil:
-			if err := f.Close(); err != nil {
-				return fmt.Errorf("create %s: %w", t.what, err)
-			}
-		case !errors.Is(err, fs.ErrExist):
-			return fmt.Errorf("create %s: %w", t.what, err)
+		if err := t.create(); err != nil {
+			return err
 		}
 	}
 	return t.reopen(ctx)
+}
+
+// create makes the file, if nobody else has.
+func (t *table[K, V]) create() error {
+	f, err := os.OpenFile(t.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("create %s: %w", t.what, err)
+	}
+	return nil
 }
 
 // reopen opens whatever file is at path now. The caller holds t.write.
@@ -195,17 +204,28 @@ func (t *table[K, V]) fresh(ctx context.Context) (*snapshot[K, V], error) {
 // that very file. The caller holds t.write.
 func (t *table[K, V]) sameFile(ctx context.Context) (version, error) {
 	v, err := t.current()
-	if errors.Is(err, errClosed) {
+	switch {
+	case errors.Is(err, errClosed):
 		// Either Close was called, or an earlier reopen found no file.
 		if t.id == (version{}) {
 			return v, err
 		}
-	} else if err != nil {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return v, fmt.Errorf("read %s: %w", t.what, err)
-	} else if v.sameFile(t.id) {
+	case v.sameFile(t.id):
 		return v, nil
 	}
-	if err := t.reopen(ctx); err != nil {
+	err = t.reopen(ctx)
+	if errors.Is(err, fs.ErrNotExist) && t.remake != nil && t.remake() {
+		if err = t.create(); err == nil {
+			err = t.reopen(ctx)
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s %s is not there any more; put it back, from a backup say, and the server goes on: %w", t.what, t.path, err)
+	}
+	if err != nil {
 		return v, err
 	}
 	return t.current()

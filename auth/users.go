@@ -17,10 +17,18 @@ const cachedUsers = 4096
 // user is what a login needs to know of one.
 type user struct {
 	stored string // as it stands in the table; identifies the password
+	cred   string // credOf(stored)
 	hash   passwordHash
 	err    error // stored is of no known form
 	static bool
 	name   string // only in what owner caches
+}
+
+// newUser is one of the user table.
+func newUser(stored string) *user {
+	u := &user{stored: stored, cred: credOf(stored)}
+	u.hash, u.err = parseHash(stored)
+	return u
 }
 
 // userTable is auth.db.
@@ -75,9 +83,7 @@ func (t *userTable) load(ctx context.Context, name string) (*user, error) {
 		if err != nil {
 			return nil, false, err
 		}
-		u := &user{stored: stored.String}
-		u.hash, u.err = parseHash(u.stored)
-		return u, true, nil
+		return newUser(stored.String), true, nil
 	})
 	if err == nil && !ok {
 		err = ErrNoUser
@@ -285,6 +291,11 @@ func (s *Store) upgrade(ctx context.Context, name, old, stored string) (bool, er
 			return true, err
 		}
 	}
+	// Before the change, and both forms count: a sync of another device that goes on
+	// meanwhile finds its key bound to the one or to the other.
+	if err := s.keys.rehash(ctx, name, old, stored); err != nil {
+		return true, err
+	}
 	same := false
 	err := s.users.change(ctx, func(tx *sql.Tx) (bool, error) {
 		res, err := tx.ExecContext(ctx, s.users.q(`UPDATE auth SET hash = ? WHERE {user} = ? AND hash = ?`), stored, name, old)
@@ -295,9 +306,6 @@ func (s *Store) upgrade(ctx context.Context, name, old, stored string) (bool, er
 		same = n > 0
 		return false, err
 	})
-	if err == nil && same {
-		s.keys.rehashed(name, old, stored)
-	}
 	return same || err != nil, err
 }
 

@@ -242,9 +242,9 @@ func (s *Store) openedOrFresh(ctx context.Context, u *user) (*handle, error) {
 	if err := removeSides(u.path()); err != nil {
 		return nil, err
 	}
+	s.forgetLast(u)
 	if err := putInPlace(tmp, u.path()); err != nil {
 		return nil, err
 	}
-	u.known = nil
 	return s.opened(ctx, u)
 }

@@ -276,19 +276,23 @@ func notThere(err error) error {
 }
 
 // noticeOlder looks whether the file that has just been opened is an earlier
-// state of the collection that this process knew. Devices have synced with the
-// later one: what they sent to that is in no message of theirs any more, and a
-// usn may soon mean two things. So they are asked for a full sync, as after a
-// restore.
+// state of the collection that this process knew, or the one before it. Devices
+// have synced with the later one: what they sent to that is in no message of
+// theirs any more, and a usn may soon mean two things. So they are asked for a full
+// sync, as after a restore.
 func (s *Store) noticeOlder(u *user, h *handle) error {
-	if u.known == nil {
+	later, ok := u.readLast()
+	if u.known != nil && (!ok || later.before(u.known.last())) {
+		later, ok = u.known.last(), true
+	}
+	if !ok {
 		return nil
 	}
 	m, err := readMeta(h)
-	if err != nil || m.SCM != u.known.SCM || m.USN >= u.known.USN && m.Mod >= u.known.Mod {
+	if err != nil || !m.last().before(later) {
 		return err
 	}
-	query, args := s.laterThan(*u.known)
+	query, args := s.laterThan(later)
 	if _, err := h.exec(query, args...); err != nil {
 		return fmt.Errorf("mark an older collection: %w", err)
 	}

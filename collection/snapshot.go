@@ -26,7 +26,8 @@ type Retention struct {
 	// upgrade of the schema replaces is kept in any case.) Those made before a
 	// program imports, deletes much or changes a schema count apart: two at most.
 	Keep int
-	// MaxAge removes older ones; 0 means no limit.
+	// MaxAge removes older ones, but for the newest three: a clock that is wrong for
+	// a moment must not take all of them. 0 means no limit.
 	MaxAge time.Duration
 	// MaxBytes removes the oldest beyond this sum, those made for programs first;
 	// 0 means no limit.
@@ -153,15 +154,24 @@ func (s *Store) keep(u *user, reason string) (path string, err error) {
 
 // nextSnapshot is the time for the name of a new snapshot: now, but later than
 // all others, also where the clock went backwards (small machines have none that
-// runs on): the newest must not be the first to go.
+// runs on): the newest must not be the first to go. Names of a clock that was far
+// ahead do not count.
 func (u *user) nextSnapshot(now time.Time) (time.Time, error) {
 	now = now.UTC()
 	all, err := listSnapshots(u.dir)
-	if err == nil && len(all) > 0 && !now.After(all[0].Time.Add(time.Millisecond)) {
-		now = all[0].Time.Add(time.Millisecond)
+	for _, sn := range all {
+		if !sn.isAhead(now) && !now.After(sn.Time.Add(time.Millisecond)) {
+			now = sn.Time.Add(time.Millisecond)
+		}
 	}
 	return now, err
 }
+
+// farAhead is how much later than now a snapshot may be said to be made, by a
+// clock that has gone backwards since, to be taken at its word.
+const farAhead = 24 * time.Hour
+
+func (sn *Snapshot) isAhead(now time.Time) bool { return sn.Time.After(now.Add(farAhead)) }
 
 // discard removes the snapshot at path, if it is still a second name of the
 // stored file: the replacement it was made for did not come about.
@@ -198,12 +208,28 @@ func (s *Store) prune(u *user) {
 	}
 }
 
+// keepOfAge is how many snapshots do not go for their age alone: the one that has
+// just been made, and two more.
+const keepOfAge = 3
+
 // expired returns those of all, which are newest first, that may go: of those
-// made for programs what is left of the room that the others leave.
+// made for programs what is left of the room that the others leave. Those of a
+// clock that was far ahead count as the oldest.
 func (r Retention) expired(all []Snapshot, now time.Time) (gone []Snapshot) {
 	if len(all) == 0 {
 		return nil
 	}
+	all = slices.Clone(all)
+	then := now.Add(time.Minute) // nextSnapshot may have gone on from one that just counts
+	slices.SortStableFunc(all, func(a, b Snapshot) int {
+		switch aheadA, aheadB := a.isAhead(then), b.isAhead(then); {
+		case aheadA == aheadB:
+			return 0
+		case aheadA:
+			return 1
+		}
+		return -1
+	})
 	sum := all[0].Bytes
 	for _, ofProgram := range []bool{false, true} {
 		most := r.Keep
@@ -219,7 +245,7 @@ func (r Retention) expired(all []Snapshot, now time.Time) (gone []Snapshot) {
 			if i == 0 {
 				continue
 			}
-			full = full || most < 0 || r.MaxAge > 0 && now.Sub(sn.Time) > r.MaxAge || r.MaxBytes > 0 && sum+sn.Bytes > r.MaxBytes
+			full = full || most < 0 || i >= keepOfAge && r.MaxAge > 0 && now.Sub(sn.Time) > r.MaxAge || r.MaxBytes > 0 && sum+sn.Bytes > r.MaxBytes
 			if full {
 				gone = append(gone, sn)
 			} else {
@@ -244,28 +270,70 @@ func (s *Store) Restore(ctx context.Context, name, id string) error {
 	if _, ok := parseSnapshotName(id + snapshotExt); !ok || id != filepath.Base(id) || strings.Contains(id, "\x00") {
 		return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
 	}
-	tmp, err := tempPath(u.dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	path := filepath.Join(u.dir, SnapshotDir, id+snapshotExt)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
 	}
+	return s.restore(ctx, u, func(tmp string) error { return copyFile(path, tmp) })
+}
+
+// RestoreFile is Restore of a collection file from elsewhere, a backup, of any
+// schema. It is only read; what lies in a log beside it belongs to it.
+//
+// ErrNotFound means that there is no such file, ErrBusy that another process has
+// it open, ErrCorrupt and ErrUnsupportedSchema are faults of it.
+func (s *Store) RestoreFile(ctx context.Context, name, path string) error {
+	u, err := s.user(name)
+	if err != nil {
+		return err
+	}
+	if err := u.ensureDir(); err != nil {
+		return err
+	}
+	return s.restore(ctx, u, func(tmp string) error { return CopyDatabase(ctx, path, tmp) })
+}
+
+// restore puts what copy makes at a temporary path in the place of the stored
+// collection.
+func (s *Store) restore(ctx context.Context, u *user, copy func(tmp string) error) error {
+	tmp, err := tempPath(u.dir)
 	if err != nil {
 		return err
 	}
 	defer s.temps.hold(tmp)()
 	defer removeWithSides(tmp)
 	_ = os.Remove(tmp)
-	err = copyFile(filepath.Join(u.dir, SnapshotDir, id+snapshotExt), tmp)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
-	}
-	if err != nil {
+	if err := copy(tmp); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
 	if _, err := s.prepareUpload(ctx, tmp); err != nil {
 		return err
 	}
-	return s.withUser(ctx, name, func(u *user) error { return s.replaceAnew(ctx, u, tmp, "restore") })
+	return s.withUser(ctx, u.name, func(u *user) error { return s.replaceAnew(ctx, u, tmp, "restore") })
+}
+
+// Resync has every device do a full sync the next time, and changes nothing else:
+// for collections that were put back by other means than Restore. A running sync
+// is ended. ErrNotFound if nothing is stored.
+func (s *Store) Resync(ctx context.Context, name string) error {
+	return s.withUser(ctx, name, func(u *user) error {
+		s.rollback(u)
+		h, err := s.opened(ctx, u)
+		if err != nil {
+			return err
+		}
+		query, args := s.laterThan(last{})
+		if _, err := h.exec(query, args...); err != nil {
+			return fmt.Errorf("ask for a full sync: %w", err)
+		}
+		m, err := readMeta(h)
+		if err != nil {
+			return err
+		}
+		u.remember(m)
+		return nil
+	})
 }
 
 // replaceAnew is replace by a file that gets a new scm and mod. A device that
@@ -280,7 +348,7 @@ func (s *Store) replaceAnew(ctx context.Context, u *user, tmp, reason string) er
 	} else if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) && !sqlite.IsCorrupt(err) {
 		return err
 	}
-	if err := s.restamp(ctx, tmp, now); err != nil {
+	if err := s.restamp(ctx, tmp, now.last()); err != nil {
 		return err
 	}
 	at("restamped")
@@ -289,7 +357,7 @@ func (s *Store) replaceAnew(ctx context.Context, u *user, tmp, reason string) er
 
 // restamp gives the private file at path a mod, scm and usn that are later than
 // its own and than those of the collection that it will replace.
-func (s *Store) restamp(ctx context.Context, path string, current Meta) error {
+func (s *Store) restamp(ctx context.Context, path string, current last) error {
 	// Nothing may stay beside the file, which is about to get another name.
 	db, err := sqlite.Open(ctx, path, sqlite.Options{Journal: "delete"})
 	if err != nil {
@@ -302,7 +370,7 @@ func (s *Store) restamp(ctx context.Context, path string, current Meta) error {
 
 // laterThan is the statement that gives a collection a mod, scm and usn later
 // than its own and than those of another, whose devices will want a full sync.
-func (s *Store) laterThan(other Meta) (query string, args []any) {
+func (s *Store) laterThan(other last) (query string, args []any) {
 	now := s.o.Now().UnixMilli()
 	return `UPDATE col SET mod = max(mod + 1, ?1), scm = max(scm + 1, ?2), usn = max(usn, ?3) + 1`,
 		[]any{max(now, other.Mod+1), max(now, other.SCM+1), other.USN}

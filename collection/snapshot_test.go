@@ -38,7 +38,7 @@ func TestSnapshotsAreMadeListedAndPruned(t *testing.T) {
 		{"keep all", Retention{Keep: 100}, 8},
 		{"none", Retention{Keep: -1}, 0},
 		{"of the last three days", Retention{Keep: 100, MaxAge: 72 * time.Hour}, 4},
-		{"the newest is kept whatever its age", Retention{MaxAge: time.Second}, 1},
+		{"the newest three are kept whatever their age", Retention{MaxAge: time.Second}, 3},
 		{"three in bytes", Retention{Keep: 100, MaxBytes: 3*size + 10}, 3},
 		{"the newest is kept whatever its size", Retention{MaxBytes: 1}, 1},
 	} {
@@ -124,6 +124,7 @@ func TestExpired(t *testing.T) {
 		{"one", Retention{Keep: 1}, "uiue", "34"},
 		{"one, a program's first", Retention{Keep: 1}, "iuei", "34"},
 		{"age", Retention{Keep: 9, MaxAge: 3*time.Hour + time.Minute}, "iuieu", "45"},
+		{"age, all", Retention{Keep: 9, MaxAge: time.Minute}, "uuiuu", "45"},
 		{"bytes", Retention{Keep: 9, MaxBytes: 35}, "uiiuu", "23"},
 		{"bytes, a program's first", Retention{Keep: 9, MaxBytes: 35}, "iuiuu", "35"},
 		{"bytes of the first", Retention{Keep: 9, MaxBytes: 5}, "iui", "23"},
@@ -141,6 +142,61 @@ func TestExpired(t *testing.T) {
 		if text := strings.Join(got, ""); text != tt.want {
 			t.Errorf("%s: %q go, want %q", tt.name, text, tt.want)
 		}
+	}
+}
+
+// TestSnapshotsOfAWrongClock: a clock that is ahead for a moment empties nothing,
+// and leaves its mark on no later name.
+func TestSnapshotsOfAWrongClock(t *testing.T) {
+	r := newRig(t, Options{Snapshots: Retention{MaxAge: 90 * 24 * time.Hour, Keep: 4}})
+	n := 0
+	imported := func() []string {
+		t.Helper()
+		n++
+		f, err := os.Open(newFile(t, fmt.Sprintf(`INSERT INTO revlog VALUES (%d,0,0,0,0,0,0,0,0)`, n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := r.s.Import(t.Context(), testUser, f); err != nil {
+			t.Fatal(err)
+		}
+		r.clock.add(time.Minute)
+		return r.snapshotIDs()
+	}
+	for range 3 {
+		imported()
+	}
+	today := imported()
+	if len(today) != 3 {
+		t.Fatalf("%q", today)
+	}
+	const tenYears = 10 * 365 * 24 * time.Hour
+	r.clock.add(tenYears)
+	ahead := imported()
+	if len(ahead) != 3 || !slices.Equal(ahead[1:], today[:2]) {
+		t.Fatalf("of %q and a new one there are %q", today, ahead)
+	}
+	r.clock.add(-tenYears)
+	day := r.clock.Now().UTC().Format(time.DateOnly)
+	for i := range 5 { // more than there is room for
+		ids := imported()
+		if i == 0 && len(ids) != 4 {
+			t.Errorf("%q", ids)
+		}
+		var newest string
+		for _, id := range ids {
+			if strings.HasPrefix(id, day) {
+				newest = id
+				break
+			}
+		}
+		if got := reviewsIn(t, r.snapshot(newest)); newest == "" || len(got) != 1 || got[0] != fmt.Sprint(n-1) {
+			t.Errorf("import %d has kept %q: %q of %q", n, got, newest, ids)
+		}
+	}
+	if ids := r.snapshotIDs(); slices.Contains(ids, ahead[0]) || len(ids) != 4 {
+		t.Errorf("in the end there are %q", ids)
 	}
 }
 

@@ -291,6 +291,7 @@ func (s *Store) closeHandle(u *user) {
 		s.o.Log.Error("close collection", "user", u.name, "err", err)
 	}
 	u.col = nil
+	s.noteLast(u)
 	if fate != ours {
 		s.o.Log.Warn("the collection was replaced by another program while it was open", "user", u.name)
 		u.meta.Store(nil)

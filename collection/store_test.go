@@ -320,7 +320,7 @@ func (r *rig) leftovers(user string) []string {
 	var out []string
 	for _, e := range entries {
 		switch e.Name() {
-		case FileName, FileName + "-wal", SnapshotDir:
+		case FileName, FileName + "-wal", SnapshotDir, LastName:
 		default:
 			out = append(out, e.Name())
 		}

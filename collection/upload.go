@@ -320,11 +320,11 @@ func (s *Store) replace(ctx context.Context, u *user, tmp, reason string) error 
 		return err
 	}
 	u.meta.Store(nil)
+	s.forgetLast(u)
 	if err := putInPlace(tmp, u.path()); err != nil {
 		u.discard(kept)
 		return fmt.Errorf("put the collection in place: %w", err)
 	}
-	u.known = nil // whatever the new one's state is, it is the wanted one
 	s.prune(u)
 	s.removeTemps(u.dir, time.Now())
 	h, err := s.opened(ctx, u)

@@ -195,7 +195,7 @@ var table = []key{
 	{
 		name: "snapshot_max_age", group: groupSnap, def: "90d", unit: "time", ex: "30d",
 		field: func(c *Config) any { return &c.SnapshotMaxAge },
-		doc:   `Snapshots older than this are removed when the next one is made, except for the newest. 0: never for their age.`,
+		doc:   `Snapshots older than this are removed when the next one is made, except for the newest three. 0: never for their age.`,
 	},
 	{
 		name: "snapshot_max_mb", group: groupSnap, def: "2000", unit: "MiB per user", ex: "500",

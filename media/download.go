@@ -172,6 +172,10 @@ func (h *handle) note(good []goodFile) {
 	}
 }
 
+// newestRow finds one row by the index on usn. Ordered by usn and name, SQLite
+// would look at every row.
+const newestRow = `SELECT fname, usn FROM media WHERE usn = (SELECT max(usn) FROM media) ORDER BY fname DESC LIMIT 1`
+
 // forget drops the rows of files that are lost here. A row "deleted" would
 // make every device delete its good copy, so the rows go without a trace, and
 // the newest other row is announced once more under a new usn, step above the
@@ -197,7 +201,7 @@ func (h *handle) forget(lost []*row, step int64) error {
 		c.last += step
 		var name string
 		var usn int64
-		err := tx.QueryRowContext(ctx, `SELECT fname, usn FROM media ORDER BY usn DESC, fname DESC LIMIT 1`).Scan(&name, &usn)
+		err := tx.QueryRowContext(ctx, newestRow).Scan(&name, &usn)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

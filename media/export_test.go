@@ -26,6 +26,7 @@ func (s *Store) OpenCount() int {
 
 const (
 	StagingDir = stagingDir
+	NewestRow  = newestRow
 )
 
 var (
