@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -245,5 +246,140 @@ func TestExtractOfDecks(t *testing.T) {
 	}
 	if more == 0 {
 		t.Error("nothing is lent")
+	}
+}
+
+// TestExtractSeesTheLatest: what lies beside the file still is part of it, and the
+// collection can be used on afterwards.
+func TestExtractSeesTheLatest(t *testing.T) {
+	r := newRig(t, Options{})
+	r.seed(testUser)
+	r.edit(addTo("Basic"))
+	before := r.meta()
+	for range 2 {
+		_, got := r.mustExtract(ExtractOptions{Notes: allNotes(r)})
+		if len(got["notes"]) == 0 || len(got["cards"]) == 0 {
+			t.Fatalf("%d notes, %d cards", len(got["notes"]), len(got["cards"]))
+		}
+	}
+	if r.meta() != before {
+		t.Error("an extract is a change")
+	}
+	r.edit(addTo("Basic"))
+	r.checkCollection()
+}
+
+// by changes the collection by statements.
+func (r *rig) by(queries ...string) {
+	r.t.Helper()
+	r.edit(func(tx *Txn) error {
+		for _, q := range queries {
+			if _, err := tx.h.exec(q); err != nil {
+				return err
+			}
+		}
+		return tx.write()
+	})
+}
+
+func allNotes(r *rig) (out []int64) {
+	r.view(func(tx *Txn) (err error) {
+		out, err = tx.FindNotes(r.t.Context(), "", FindOptions{})
+		return err
+	})
+	return out
+}
+
+// TestExtractFails: whatever ends it, the collection can be used on.
+func TestExtractFails(t *testing.T) {
+	r := newRig(t, Options{})
+	r.seed(testUser)
+	r.edit(addTo("Basic"))
+	own := errors.New("own")
+	path := filepath.Join(t.TempDir(), "it's here")
+	if _, err := r.s.Extract(t.Context(), testUser, path, func(*Txn) (ExtractOptions, error) { return ExtractOptions{}, own }); !errors.Is(err, own) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := r.s.Extract(t.Context(), testUser, path, func(*Txn) (ExtractOptions, error) { return ExtractOptions{}, nil }); err == nil {
+		t.Error("a file that is there is overwritten")
+	}
+	if _, err := r.extract(ExtractOptions{Deck: 99}); !errors.Is(err, ErrNoObject) {
+		t.Errorf("got %v, want ErrNoObject", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	notes := allNotes(r)
+	_, err := r.s.Extract(ctx, testUser, path+"2", func(*Txn) (ExtractOptions, error) {
+		cancel() // while it is going on
+		return ExtractOptions{Notes: notes}, nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the end of the context", err)
+	}
+	if _, err := r.s.Extract(t.Context(), "nobody", path+"3", nil); !errors.Is(err, ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+	r.edit(addTo("Basic"))
+	r.mustExtract(ExtractOptions{Notes: notes})
+	r.checkCollection()
+}
+
+// TestExtractOddDecks: a deck may have the name that the first one has elsewhere,
+// and cards the id of a deck that is not there.
+func TestExtractOddDecks(t *testing.T) {
+	r := newRig(t, Options{})
+	r.seed(testUser)
+	r.edit(addTo("Basic"))
+	r.by(
+		`UPDATE decks SET name = 'Standard' WHERE id = 1`,
+		`INSERT INTO decks SELECT 10, 'Default', mtime_secs, usn, common, kind FROM decks WHERE id = 1`,
+		`UPDATE cards SET did = 10`)
+	_, got := r.mustExtract(ExtractOptions{Deck: 10, Scheduling: true, DeckOptions: true})
+	var names []string
+	for _, d := range got["decks"] {
+		names = append(names, d[1].(string))
+	}
+	if diff := cmp.Diff([]string{"Standard", "Default"}, names); diff != "" || len(got["cards"]) == 0 {
+		t.Errorf("%d cards, decks: %s", len(got["cards"]), diff)
+	}
+	r.by(`UPDATE cards SET did = 11, data = 'no JSON', due = 1e300, type = 2, queue = 2`)
+	_, got = r.mustExtract(ExtractOptions{Notes: allNotes(r)})
+	for _, c := range got["cards"] {
+		if c[5] != float64(0) || c[7].(float64) > 1000 {
+			t.Errorf("card %v", c)
+		}
+	}
+}
+
+// TestExtractDowngrade: the copies for old clients, and which scheduler they say.
+func TestExtractDowngrade(t *testing.T) {
+	for _, c := range []struct {
+		seed           string
+		scheduling, by bool // by: the first scheduler is asked for
+		want           string
+		first          bool
+	}{
+		{`SELECT 1`, true, false, "2", false},
+		{`SELECT 1`, false, true, "1", true},
+		{`UPDATE config SET val = CAST('1' AS BLOB) WHERE KEY = 'schedVer'`, true, false, "1", true},
+	} {
+		r := newRig(t, Options{})
+		r.seed(testUser)
+		r.edit(addTo("Basic"))
+		r.by(c.seed)
+		e, _ := r.mustExtract(ExtractOptions{Notes: allNotes(r), Scheduling: c.scheduling})
+		path := filepath.Join(t.TempDir(), "old")
+		if err := e.Downgrade(t.Context(), path, c.by); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sqlite.Open(t.Context(), path, sqlite.Options{ReadOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ver int
+		var sched string
+		err = errors.Join(db.QueryRow(`SELECT ver, json_extract(conf, '$.schedVer') FROM col`).Scan(&ver, &sched), db.Close())
+		if err != nil || ver != 11 || sched != c.want || e.FirstScheduler() != c.first {
+			t.Errorf("%+v: schema %d, scheduler %s, %t, %v", c, ver, sched, e.FirstScheduler(), err)
+		}
 	}
 }
