@@ -150,22 +150,8 @@ func firstSchedulerIn(db string) string {
 
 // extract copies the rows into the empty collection at e.Path.
 func (t *Txn) extract(ctx context.Context, e *Extract, o ExtractOptions) (err error) {
-	x := extraction{Txn: t, ctx: ctx, o: o}
-	stop, err := t.h.conn.InterruptWhenDone(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		stop()
-		if err != nil && ctx.Err() != nil { // not that SQLite was interrupted
-			err = ctx.Err()
-		}
-		if err != nil {
-			err = fmt.Errorf("extract: %w", err)
-		}
-	}()
 	if _, err := t.h.conn.ExecContext(background, `ATTACH `+sqlite.Quote(e.Path)+` AS out`); err != nil {
-		return err
+		return fmt.Errorf("extract: %w", err)
 	}
 	defer func() {
 		if _, derr := t.h.conn.ExecContext(background, `DETACH out`); derr != nil {
@@ -173,17 +159,9 @@ func (t *Txn) extract(ctx context.Context, e *Extract, o ExtractOptions) (err er
 			err = errors.Join(err, derr)
 		}
 	}()
-	// The file is thrown away if anything fails.
-	if err := x.exec(`PRAGMA out.journal_mode = memory`); err != nil {
-		return err
-	}
-	if err := x.exec(`PRAGMA out.synchronous = off`); err != nil {
-		return err
-	}
-	for _, step := range []func() error{x.notes, x.cards, x.allDecks, x.notetypes, x.config} {
-		if err := step(); err != nil {
-			return err
-		}
+	x := extraction{Txn: t, ctx: ctx, o: o}
+	if err := x.run(); err != nil {
+		return fmt.Errorf("extract: %w", err)
 	}
 	e.Notetypes, e.firstScheduler = x.used, x.before.SchedVer != 2
 	return nil
@@ -197,6 +175,33 @@ type extraction struct {
 	o    ExtractOptions
 	tree string // the deck and those below it, as idList
 	used []*schema.Notetype
+}
+
+func (x *extraction) run() (err error) {
+	stop, err := x.h.conn.InterruptWhenDone(x.ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		stop()
+		if err != nil && x.ctx.Err() != nil { // not that SQLite was interrupted
+			err = x.ctx.Err()
+		}
+	}()
+	for _, step := range []func() error{x.settings, x.notes, x.cards, x.allDecks, x.notetypes, x.config} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settings are for a file that is thrown away if anything fails.
+func (x *extraction) settings() error {
+	if err := x.exec(`PRAGMA out.journal_mode = memory`); err != nil {
+		return err
+	}
+	return x.exec(`PRAGMA out.synchronous = off`)
 }
 
 func (x *extraction) exec(query string, args ...any) error {
