@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -50,17 +51,25 @@ func (a *API) send(w http.ResponseWriter, r *http.Request, s stream) {
 	}
 }
 
-// exportFile is the whole collection as a package that clients of 2022 and later
-// import, with its media files unless they are to be left out.
+// exportFile is a package for clients: the whole collection, or notes to hand out.
 func exportFile(ctx context.Context, c *call) (any, error) {
 	kind, err := c.p.str("filetype", "")
 	if err != nil {
 		return nil, err
 	}
-	if kind != "colpkg" {
-		return nil, badRequest("filetype must be colpkg")
-	}
 	withMedia := c.a.o.Media != nil && c.p.truth("media", true)
+	switch kind {
+	case "colpkg":
+		return c.exportAll(ctx, withMedia)
+	case "apkg":
+		return c.exportNotes(ctx, withMedia)
+	}
+	return nil, badRequest("filetype must be colpkg or apkg")
+}
+
+// exportAll is the whole collection as a package that clients of 2022 and later
+// import, with its media files unless they are to be left out.
+func (c *call) exportAll(ctx context.Context, withMedia bool) (any, error) {
 	if withMedia {
 		if err := c.checkExport(ctx); err != nil {
 			return nil, err
@@ -79,19 +88,24 @@ func exportFile(ctx context.Context, c *call) (any, error) {
 	return stream{
 		name: "collection.colpkg",
 		write: func(w io.Writer) error {
-			p, err := newPacker(w)
+			p, err := newPacker(w, formLatest)
 			if err != nil {
 				return err
 			}
 			// The collection comes first: as long as it is read, nothing may be written
 			// to its file.
-			if _, err := p.add(members[0], d); err != nil {
+			if _, err := p.add(members[0], d, zip.Store); err != nil {
 				return err
 			}
 			if err := release(); err != nil {
 				return err
 			}
-			return c.packMedia(ctx, p, withMedia)
+			return c.packMedia(ctx, p, func(add func(name string) error) error {
+				if !withMedia {
+					return nil
+				}
+				return c.eachMedia(ctx, func(e media.Entry) error { return add(e.Name) })
+			})
 		},
 		close: func() error {
 			leave()
@@ -108,7 +122,7 @@ func (c *call) checkExport(ctx context.Context) error {
 	n := 0
 	return c.eachMedia(ctx, func(media.Entry) error {
 		if n++; n > c.a.maxExported {
-			return badRequest("There are more than %d media files: leave them out", c.a.maxExported)
+			return tooManyFiles(c.a.maxExported)
 		}
 		return nil
 	})
@@ -133,88 +147,131 @@ func (c *call) eachMedia(ctx context.Context, f func(media.Entry) error) error {
 	}
 }
 
-// packer writes a package of the form of 2022, each part compressed by itself. See
-// [apkg], which reads one.
+// packer writes a package, in the form of 2022 each part compressed by itself, in
+// older ones as a zip does it. See [apkg], which reads one.
 type packer struct {
-	zip *zip.Writer
-	enc *zstd.Encoder
+	zip  *zip.Writer
+	enc  *zstd.Encoder // nil in the older forms
+	list fileList
 }
 
-func newPacker(w io.Writer) (*packer, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
-	if err != nil {
-		return nil, err
+// The forms of packages, as their part "meta" says them.
+const (
+	formOldest = 1 // collection.anki2
+	formOld    = 2 // collection.anki21: the second scheduler
+	formLatest = 3 // collection.anki21b: the form of 2022
+)
+
+func newPacker(w io.Writer, form uint64) (*packer, error) {
+	p := &packer{zip: zip.NewWriter(w)}
+	if form == formLatest {
+		var err error
+		p.enc, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+		if err != nil {
+			return nil, err
+		}
+		p.list = &latestFileList{}
+	} else {
+		p.list = &oldFileList{names: map[string]string{}}
 	}
-	p := &packer{zip: zip.NewWriter(w), enc: enc}
 	meta, err := p.zip.CreateHeader(&zip.FileHeader{Name: "meta", Method: zip.Store})
 	if err != nil {
 		return nil, err
 	}
-	const version = 3 // the form of 2022
-	_, err = meta.Write(protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), version))
+	_, err = meta.Write(protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), form))
 	return p, err
 }
 
-// packMedia adds the media files, and ends the package with their list: one may
-// vanish meanwhile.
-func (c *call) packMedia(ctx context.Context, p *packer, withMedia bool) error {
-	var list []byte
+// fileList is what a package says of its media files.
+type fileList interface {
+	add(part, name string, size int64, sum []byte)
+	text() ([]byte, error)
+}
+
+// latestFileList is that of the form of 2022: parts are named by their place in it.
+type latestFileList struct{ b []byte }
+
+func (l *latestFileList) add(_, name string, size int64, sum []byte) {
+	entry := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), name)
+	entry = protowire.AppendVarint(protowire.AppendTag(entry, 2, protowire.VarintType), uint64(size)) //nolint:gosec // a length
+	entry = protowire.AppendBytes(protowire.AppendTag(entry, 3, protowire.BytesType), sum)
+	l.b = protowire.AppendBytes(protowire.AppendTag(l.b, 1, protowire.BytesType), entry)
+}
+
+func (l *latestFileList) text() ([]byte, error) { return l.b, nil }
+
+type oldFileList struct{ names map[string]string }
+
+func (l *oldFileList) add(part, name string, _ int64, _ []byte) { l.names[part] = name }
+
+func (l *oldFileList) text() ([]byte, error) { return json.Marshal(l.names) }
+
+// packMedia adds the media files that each names, and ends the package with their
+// list: one may vanish meanwhile.
+func (c *call) packMedia(ctx context.Context, p *packer, each func(add func(name string) error) error) error {
 	n := 0
-	if withMedia {
-		if err := c.eachMedia(ctx, func(e media.Entry) error {
-			entry, err := c.packFile(ctx, p, strconv.Itoa(n), e.Name)
-			if entry == nil || err != nil {
-				return err
-			}
-			if n++; n > c.a.maxExported {
-				return errTooMuch
-			}
-			list = protowire.AppendBytes(protowire.AppendTag(list, 1, protowire.BytesType), entry)
-			return nil
-		}); err != nil {
+	if err := each(func(name string) error {
+		added, err := c.packFile(ctx, p, strconv.Itoa(n), name)
+		if !added || err != nil {
 			return err
 		}
+		if n++; n > c.a.maxExported {
+			return errTooMuch
+		}
+		return nil
+	}); err != nil {
+		return err
 	}
-	if _, err := p.add("media", bytes.NewReader(list)); err != nil {
+	text, err := p.list.text()
+	if err != nil {
+		return err
+	}
+	if _, err := p.add("media", bytes.NewReader(text), zip.Store); err != nil {
 		return err
 	}
 	return p.zip.Close()
 }
 
-// packFile adds a media file under a number. It returns what the list says of it,
-// nil if the file is gone.
-func (c *call) packFile(ctx context.Context, p *packer, part, name string) ([]byte, error) {
+// packFile adds a media file under a number, unless it is gone.
+func (c *call) packFile(ctx context.Context, p *packer, part, name string) (added bool, err error) {
 	f, err := c.a.o.Media.OpenFile(ctx, c.user, name)
 	if errors.Is(err, media.ErrConflict) {
-		return nil, nil
+		return false, nil
 	}
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	defer func() { _ = f.Close() }()
 	sum, err := hex.DecodeString(f.Sum)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	n, err := p.add(part, f)
+	n, err := p.add(part, f, zip.Store) // pictures and sounds are compressed already
 	if err == nil && n != f.Size {
 		err = fmt.Errorf("api: media file of %d bytes has %d", f.Size, n)
 	}
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	entry := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), name)
-	entry = protowire.AppendVarint(protowire.AppendTag(entry, 2, protowire.VarintType), uint64(n)) //nolint:gosec // a length
-	return protowire.AppendBytes(protowire.AppendTag(entry, 3, protowire.BytesType), sum), nil
+	p.list.add(part, name, n, sum)
+	return true, nil
 }
 
-// add compresses what r reads into a part, and returns how much that was.
-func (p *packer) add(name string, r io.Reader) (int64, error) {
-	w, err := p.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+// add writes what r reads into a part, and returns how much that was. The method
+// is that of the zip in the older forms.
+func (p *packer) add(name string, r io.Reader, method uint16) (int64, error) {
+	if p.enc != nil {
+		method = zip.Store
+	}
+	w, err := p.zip.CreateHeader(&zip.FileHeader{Name: name, Method: method})
 	if err != nil {
 		return 0, err
 	}
+	r = struct{ io.Reader }{r}
+	if p.enc == nil {
+		return io.Copy(w, r)
+	}
 	p.enc.Reset(w)
-	n, err := io.Copy(p.enc, struct{ io.Reader }{r})
+	n, err := io.Copy(p.enc, r)
 	return n, errors.Join(err, p.enc.Close())
 }

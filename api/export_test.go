@@ -70,7 +70,7 @@ func cutSCM(s string) string {
 
 func TestExportRefuses(t *testing.T) {
 	c := newMediaClient(t, Options{})
-	for _, body := range []string{`{}`, `{"filetype":"apkg"}`, `{"filetype":1}`} {
+	for _, body := range []string{`{}`, `{"filetype":"anki2"}`, `{"filetype":1}`} {
 		c.wants(400, "export_file", body)
 	}
 	c.put("a", "x")

@@ -1,5 +1,6 @@
 """What the API adds to AnkiServer's: it changes decks and cards as the client does, row for row, and devices get it by an ordinary sync."""
 import hashlib
+import json
 import os
 import urllib.parse
 import urllib.request
@@ -235,3 +236,98 @@ def test_export_is_imported_by_the_client(rest, mk, workdir):  # noqa: F811
     assert not diff(rows(b), rows(a), "import")
     assert b.media() == a.media() and len(b.media()) == 2
     check_database(b, [NEWEST])
+
+
+def download(api, path, **body):
+    req = urllib.request.Request(api.base + "export_file", json.dumps(body).encode())
+    with urllib.request.urlopen(req, timeout=60) as r, open(path, "wb") as f:
+        f.write(r.read())
+    return path
+
+
+def imported(c):
+    """What an import has brought, without ids of decks and days."""
+    d = c.dump()
+    out = rows(c)
+    out["decks"].pop("Default", None)
+    out["notes"] = {n["guid"]: [n["flds"], " ".join(n["tags"].split())] for n in d["notes"].values()}
+    for x in out["cards"].values():
+        x["data"] = "" if x["data"] == "{}" else x["data"]
+    return out
+
+
+@pytest.mark.parametrize("scheduling", (False, True), ids=("new", "scheduling"))
+@pytest.mark.parametrize("importer", (NEWEST, "2.1.66", "2.1.49", "2.1.28", "2.1.26"))
+def test_notes_are_imported_as_from_the_client(rest, mk, workdir, importer, scheduling):  # noqa: F811
+    """A package of the API and one that the client wrote of the same collection bring a client the same."""
+    if importer not in installed():
+        pytest.skip("no client " + importer)
+    old = tuple(map(int, importer.split(".")[:3])) < (2, 1, 50)
+    acct = rest.account()
+    a = mk(NEWEST, acct=acct)
+    a.sched_ver(3)
+    kinds = all_kinds(a)
+    if scheduling:  # the client leaves out what is lent to a deck elsewhere
+        for name in ("Some of them", "New of them"):
+            a.rename_deck(name, "Work::" + name)
+    else:  # and makes normal decks of these
+        for name in ("Some of them", "New of them"):
+            a.delete_deck(name)
+    a.add_note(['<img src="ü 1.png">', "[sound:a.mp3]"], deck="Work::media", tags=["one", "leech"])
+    a.add_note(["{{c1::one}} {{c2::two}}", "x"], deck="Work::media", notetype="Cloze", tags=["Marked", "a::b"])
+    a.add_note(["another deck", "x"], deck="Other")
+    a.flag(kinds["review"][:2], 3)
+    a.put_media("ü 1.png", data="pixels")
+    a.put_media("a.mp3", size=300_000)
+    a.put_media("unused.png", data="x")
+    a.backdate()
+    a.first_upload()
+    a.media_sync()
+    api = Api(rest, acct.user)
+    before = a.stamp()
+    want = {}
+    options = {"scheduling": scheduling, "deck_options": scheduling, "legacy": old}
+    for who in ("ours", "theirs"):
+        path = os.path.join(str(workdir), who + ".apkg")
+        if who == "ours":
+            download(api, path, filetype="apkg", deck="Work", **options)
+        else:
+            a.export_apkg(path, deck="Work", **options)
+        c = mk(importer, login=False)
+        if old and scheduling and importer != "2.1.26":
+            c.sched_ver(2)
+        c.import_apkg(path)
+        want[who] = imported(c)
+        assert set(c.media()) == {"ü 1.png", "a.mp3"} and c.media() == {n: h for n, h in a.media().items() if n != "unused.png"}
+        check_database(c, [importer])
+    theirs, ours = want["theirs"], want["ours"]
+    if not scheduling:
+        for x in list(theirs["cards"].values()) + list(ours["cards"].values()):
+            x.pop("left"), x.pop("data")  # the client leaves some of them
+        assert all(x["type"] == x["queue"] == x["reps"] == x["flags"] == 0 for x in ours["cards"].values())
+        assert not ours["revlog"] and not any("leech" in n[1] or "arked" in n[1] for n in ours["notes"].values())
+    for what in theirs:
+        d = diff(ours[what], theirs[what], what)
+        assert not d, "\n".join(d)
+    assert len(ours["cards"]) > 40 and "Other" not in ours["decks"]
+    assert a.sync_ok()["result"] == "no_changes" and a.stamp() == before, "an export is no change"
+
+
+def test_lent_cards_are_exported(rest, mk, workdir):  # noqa: F811
+    """Cards that a filtered deck has borrowed are of the deck that they are at home in."""
+    acct = rest.account()
+    a, b = mk(NEWEST, acct=acct), mk(NEWEST, login=False)
+    a.sched_ver(3)
+    kinds = all_kinds(a)
+    a.backdate()
+    a.first_upload()
+    api = Api(rest, acct.user)
+    path = download(api, os.path.join(str(workdir), "lent.apkg"), filetype="apkg", deck="Work::filtered-new")
+    b.import_apkg(path)
+    got = rows(b)
+    assert len(got["notes"]) == len(kinds["filtered-new"])
+    assert {x["did"] for x in got["cards"].values()} == {"Work::filtered-new"} and not any(x["odid"] for x in got["cards"].values())
+    path = download(api, os.path.join(str(workdir), "lent too.apkg"), filetype="apkg", deck="New of them", scheduling=True)
+    c = mk(NEWEST, login=False)
+    c.import_apkg(path)
+    assert {(x["did"], x["odid"]) for x in rows(c)["cards"].values()} == {("New of them", "Work::filtered-new")}
