@@ -27,6 +27,7 @@ func cmdHealthcheck() *cli.Command {
 		Description: "Gets / of the server that the same configuration describes, or of URL. Exits with 0 if it answers 200 " +
 			"within 5 seconds, else with 1. For containers and monitoring.",
 		Category: categoryOperation,
+		Flags:    settingFlags(),
 		Action:   healthcheck,
 	}
 }
