@@ -32,7 +32,7 @@ func cmdConfig() *cli.Command {
 				Name:        "check",
 				Usage:       "tell what is wrong with the configuration",
 				ArgsUsage:   "[CONFIG]",
-				Description: "Exits with 1 if the server would not start with it. Warnings are about settings without effect.",
+				Description: "Exits with 1 if the server would not start because of its settings; \"doctor\" looks at folders and ports, too. Warnings are about settings without effect.",
 				Flags:       append(settingFlags(), jsonFlag()),
 				Action:      configCheck,
 			},
