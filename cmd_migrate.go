@@ -28,7 +28,7 @@ func cmdMigrate() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "from", Usage: "the present `DIR`: with auth.db and collections in it, or with the users' folders", TakesFile: true},
 			&cli.StringFlag{Name: "to", Usage: "the new `DIR`", TakesFile: true},
-			&cli.StringFlag{Name: "layout", Value: "python", Usage: "`python`: of this server and the Python servers; official: of Anki's own server, a SYNC_BASE; ankiserver: of AnkiServer 2.0, with --schema11"},
+			&cli.StringFlag{Name: "layout", Value: "python", Usage: "`LAYOUT`: python, of this server and the Python servers; official, of Anki's own server, a SYNC_BASE; ankiserver, of AnkiServer 2.0, with --schema11"},
 			&cli.StringFlag{Name: "auth-db", Usage: "user database `FILE`, if it is not auth.db in --from", TakesFile: true},
 			&cli.StringFlag{Name: "session-db", Usage: "session database `FILE`, if it is not session.db in --from", TakesFile: true},
 			&cli.BoolFlag{Name: "schema11", Usage: "write collections in the old format, for Python servers with Anki 2.1.11 or older"},
