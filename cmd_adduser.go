@@ -10,7 +10,7 @@ func cmdAdduser() *cli.Command {
 		Description: "Asks for the password twice at a terminal, otherwise reads one line of standard input for each user. " +
 			"The server may be running; the user can log in at once.",
 		Category: categoryUsers,
-		Flags:    settingFlags()[:2],
+		Flags:    settingFlags(),
 		Action: func(c *cli.Context) error {
 			a, err := newUserAdmin(c)
 			if err != nil {

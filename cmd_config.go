@@ -21,13 +21,19 @@ func cmdConfig() *cli.Command {
 		Name:     "config",
 		Usage:    "check and show the configuration",
 		Category: categoryOperation,
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return fmt.Errorf("config: no command %q; see ankisyncd config --help", c.Args().First())
+			}
+			return cli.ShowSubcommandHelp(c)
+		},
 		Subcommands: []*cli.Command{
 			{
 				Name:        "check",
 				Usage:       "tell what is wrong with the configuration",
 				ArgsUsage:   "[CONFIG]",
-				Description: "Exits with 1 if the server would not start with it. Warnings are about settings without effect.",
-				Flags:       []cli.Flag{jsonFlag()},
+				Description: "Exits with 1 if the server would not start because of its settings; \"doctor\" looks at folders and ports, too. Warnings are about settings without effect.",
+				Flags:       append(settingFlags(), jsonFlag()),
 				Action:      configCheck,
 			},
 			{
@@ -35,10 +41,10 @@ func cmdConfig() *cli.Command {
 				Usage:       "show every value in force and where it comes from",
 				ArgsUsage:   "[CONFIG]",
 				Description: "Secrets are hidden. The output can be used as a configuration file.",
-				Flags: []cli.Flag{
+				Flags: append(settingFlags(),
 					jsonFlag(),
 					&cli.BoolFlag{Name: "default", Usage: "print the file that comes with the program, which explains every key"},
-				},
+				),
 				Action: configPrint,
 			},
 		},

@@ -10,7 +10,7 @@ func cmdDeluser() *cli.Command {
 		Description: "Devices of the user are logged out at once. The user's folder with collection and media stays. " +
 			"Unknown names are an error once the others are deleted.",
 		Category: categoryUsers,
-		Flags:    settingFlags()[:2],
+		Flags:    settingFlags(),
 		Action: func(c *cli.Context) error {
 			a, err := newUserAdmin(c)
 			if err != nil {

@@ -24,7 +24,7 @@ func cmdDoctor() *cli.Command {
 			"and a running server is not disturbed: what it has open is not checked. Run it as the user that the server runs as. " +
 			"Exits with 1 if something failed; warnings alone are 0.",
 		Category: categoryOperation,
-		Flags: append(settingFlags()[:2], jsonFlag(),
+		Flags: append(settingFlags(), jsonFlag(),
 			&cli.BoolFlag{Name: "deep", Usage: "also check every index of every collection and the SHA-1 of every media file; reads everything"}),
 		Action: doctorAction,
 	}

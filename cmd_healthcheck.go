@@ -24,9 +24,10 @@ func cmdHealthcheck() *cli.Command {
 		Name:      "healthcheck",
 		Usage:     "ask the running server whether it is well",
 		ArgsUsage: "[URL]",
-		Description: "Gets / of the server that the same configuration describes, or of URL. Exits with 0 if it answers 200 " +
-			"within 5 seconds, else with 1. For containers and monitoring.",
+		Description: "Gets / of the server that the same configuration describes, or URL. Exits with 0 if it answers 200 " +
+			"within 5 seconds, and with what this server answers there, else with 1. For containers and monitoring.",
 		Category: categoryOperation,
+		Flags:    settingFlags(),
 		Action:   healthcheck,
 	}
 }
@@ -89,11 +90,16 @@ func getHealth(ctx context.Context, url, network, address string) error {
 	if res.StatusCode == http.StatusBadRequest {
 		return errBadRequest
 	}
-	if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20)); err != nil {
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
 		return fmt.Errorf("not well: %w", err)
 	}
 	if res.StatusCode != http.StatusOK {
 		return errors.New("not well: " + res.Status)
+	}
+	// A page of our server's, such as /readyz, has another text.
+	if page := req.URL.Path; (page == "" || strings.HasSuffix(page, "/")) && strings.TrimSpace(string(body)) != banner {
+		return errors.New("not well: what answers is another program")
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ func cmdLsuser() *cli.Command {
 		Usage:       "list users",
 		Description: "Writes one name a line, in the order of their bytes.",
 		Category:    categoryUsers,
-		Flags:       append(settingFlags()[:2], jsonFlag()),
+		Flags:       append(settingFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return errors.New("lsuser: takes no arguments")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ func cmdMigrate() *cli.Command {
 	return &cli.Command{
 		Name:      "migrate",
 		Usage:     "copy a data directory, into another server's layout if need be",
-		UsageText: "ankisyncd migrate --from DIR --to DIR [--layout python|official] [--dry-run]",
+		UsageText: "ankisyncd migrate --from DIR --to DIR [--layout python|official|ankiserver] [--dry-run]",
 		Description: "No migration is needed to use another server's data: this server opens all of them in place. This is for a move to another disk " +
 			"or machine, for a copy to try things on, and for the way back. The old directory stays as it is, and its server must be stopped. " +
 			"Databases are copied with what lies in their logs; media files are linked where that is possible, or copied. " +
@@ -27,7 +28,7 @@ func cmdMigrate() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "from", Usage: "the present `DIR`: with auth.db and collections in it, or with the users' folders", TakesFile: true},
 			&cli.StringFlag{Name: "to", Usage: "the new `DIR`", TakesFile: true},
-			&cli.StringFlag{Name: "layout", Value: "python", Usage: "`python`: of this server and the Python servers; official: of Anki's own server, a SYNC_BASE"},
+			&cli.StringFlag{Name: "layout", Value: "python", Usage: "`LAYOUT`: python, of this server and the Python servers; official, of Anki's own server, a SYNC_BASE; ankiserver, of AnkiServer 2.0, with --schema11"},
 			&cli.StringFlag{Name: "auth-db", Usage: "user database `FILE`, if it is not auth.db in --from", TakesFile: true},
 			&cli.StringFlag{Name: "session-db", Usage: "session database `FILE`, if it is not session.db in --from", TakesFile: true},
 			&cli.BoolFlag{Name: "schema11", Usage: "write collections in the old format, for Python servers with Anki 2.1.11 or older"},
@@ -39,6 +40,9 @@ func cmdMigrate() *cli.Command {
 	}
 }
 
+// layoutNames are the media.Layouts in words.
+var layoutNames = []string{media.Native: "python", media.Official: "official", media.AnkiServer: "ankiserver"}
+
 func migrateAction(c *cli.Context) error {
 	m := &migration{
 		from: c.String("from"), to: c.String("to"), authDB: c.String("auth-db"), sessionDB: c.String("session-db"),
@@ -47,10 +51,11 @@ func migrateAction(c *cli.Context) error {
 	switch layout := c.String("layout"); {
 	case c.Args().Present() || m.from == "" || m.to == "":
 		return errors.New("migrate: name both directories: --from DIR --to DIR")
-	case layout == "official":
-		m.layout = media.Official
-	case layout != "python":
-		return fmt.Errorf("migrate: --layout %s: want python or official", layout)
+	case !slices.Contains(layoutNames, layout):
+		return fmt.Errorf("migrate: --layout %s: want python, official or ankiserver", layout)
+	default:
+		m.layout = media.Layout(slices.Index(layoutNames, layout))
+		m.schema11 = m.schema11 || m.layout == media.AnkiServer
 	}
 	if f, ok := c.App.ErrWriter.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		m.progress.w = f

@@ -10,7 +10,7 @@ func cmdPasswd() *cli.Command {
 		Description: "Asks as adduser does. Devices of the user are logged out at once, " +
 			"unless keep_sessions_on_passwd is set. With an unknown name nothing is changed.",
 		Category: categoryUsers,
-		Flags:    settingFlags()[:2],
+		Flags:    settingFlags(),
 		Action: func(c *cli.Context) error {
 			a, err := newUserAdmin(c)
 			if err != nil {

@@ -31,7 +31,7 @@ func cmdRestore() *cli.Command {
 			"The server may go on running: while it has the collection open, this command waits until the server lets go of it " +
 			"(collection_idle_timeout after the last sync).",
 		Category: categoryOperation,
-		Flags: append(settingFlags()[:2],
+		Flags: append(settingFlags(),
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
 			waitFlag(),
 		),

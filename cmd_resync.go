@@ -25,7 +25,7 @@ func cmdResync() *cli.Command {
 			"The server may go on running: while it has a collection open, this command waits until the server lets go of it " +
 			"(collection_idle_timeout after the last sync).",
 		Category: categoryOperation,
-		Flags:    append(settingFlags()[:2], &cli.BoolFlag{Name: "all", Usage: "of all users"}, waitFlag()),
+		Flags:    append(settingFlags(), &cli.BoolFlag{Name: "all", Usage: "of all users"}, waitFlag()),
 		Action:   resyncAction,
 	}
 }

@@ -25,7 +25,7 @@ func cmdSnapshots() *cli.Command {
 		Description: "A snapshot is kept when an upload, a restore or the first opening of an old format replaces a collection (snapshot_keep). " +
 			"The newest comes first; the first column is what \"restore\" takes.",
 		Category: categoryOperation,
-		Flags:    append(settingFlags()[:2], jsonFlag()),
+		Flags:    append(settingFlags(), jsonFlag()),
 		Action:   snapshotsAction,
 	}
 }

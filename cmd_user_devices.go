@@ -18,7 +18,7 @@ func cmdUserDevices() *cli.Command {
 		Usage:       "list the devices that are logged in",
 		ArgsUsage:   "[USERNAME]",
 		Description: "Lists the devices of one user, or of all. The first column is what \"user revoke --device\" takes.",
-		Flags:       []cli.Flag{jsonFlag()},
+		Flags:       append(settingFlags(), jsonFlag()),
 		Action: func(c *cli.Context) (err error) {
 			if c.Args().Len() > 1 {
 				return errors.New("user devices: name one user or none")

@@ -21,6 +21,7 @@ func cmdUserImport() *cli.Command {
 		Description: "Puts the users of SYNC_USER1, SYNC_USER2 ... (PASSWORDS_HASHED as there) into the user database, so that these " +
 			"variables are no longer needed. Users who are there already stay as they are. Devices have to log in again " +
 			"once the variables are gone.",
+		Flags: settingFlags(),
 		Action: func(c *cli.Context) (err error) {
 			a, err := newUserAdmin(c)
 			if err != nil {

@@ -15,9 +15,9 @@ func cmdUserRevoke() *cli.Command {
 		Usage:       "log devices out",
 		ArgsUsage:   "USERNAME...",
 		Description: "Logs out all devices of the users, or those given by --device. Each has to log in again at its next sync.",
-		Flags: []cli.Flag{
+		Flags: append(settingFlags(),
 			&cli.StringSliceFlag{Name: "device", Usage: "`ID` of \"user devices\"; may be repeated"},
-		},
+		),
 		Action: func(c *cli.Context) (err error) {
 			ids, names := c.StringSlice("device"), c.Args().Slice()
 			if len(ids)+len(names) == 0 {

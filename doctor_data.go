@@ -34,7 +34,7 @@ func (d *doctor) data(ctx context.Context) {
 	}
 	d.sharedFolders(root, users)
 	if known {
-		if missing := without(users, folders); len(missing) > 0 {
+		if missing := without(d.userFiles(root, users), folders); len(missing) > 0 {
 			d.ok("users", "%s without a folder yet: %s", plural(len(missing), "user"), some(missing))
 		}
 		if gone := without(folders, users); len(gone) > 0 {
@@ -64,12 +64,16 @@ func (d *doctor) sharedFolders(root string, users []string) {
 // users checks the user database and lists its users; known is false if they
 // cannot be told.
 func (d *doctor) users(ctx context.Context) (users []string, known bool) {
-	const restore = "restore it from a backup, or move it away and make the users again by \"adduser\"; collections are not affected"
-	for _, db := range []struct{ check, path string }{{"auth.db", d.cfg.AuthDBPath}, {"session.db", d.cfg.SessionDBPath}} {
+	const restoreUsers = "restore it from a backup, or move it away and make the users again by \"adduser\"; collections are not affected"
+	const restoreSessions = "stop the server and move it away; every device has to log in again. Users and collections are not affected"
+	for _, db := range []struct{ check, path, restore string }{{"auth.db", d.cfg.AuthDBPath, restoreUsers}, {"session.db", d.cfg.SessionDBPath, restoreSessions}} {
 		if db.path == "" {
 			continue
 		}
-		path := config.Abs(db.path)
+		path, restore := config.Abs(db.path), db.restore
+		if isDir(path) {
+			return nil, false // databaseFolders has told
+		}
 		problems, err := collection.CheckDatabase(ctx, path, d.tempDir)
 		switch {
 		case errors.Is(err, collection.ErrNotFound):
@@ -109,7 +113,7 @@ func (d *doctor) users(ctx context.Context) (users []string, known bool) {
 		return nil, true
 	}
 	if err != nil {
-		d.fail("users", restore, "%v", err)
+		d.fail("users", restoreUsers, "%v", err)
 		return nil, false
 	}
 	d.ok("users", "%s, %s logged in", plural(len(users), "user"), plural(devices, "device"))
@@ -137,9 +141,13 @@ func (d *doctor) collection(ctx context.Context, check, name, dir string) string
 		how = collection.CheckFull
 	}
 	info, err := collection.Inspect(ctx, filepath.Join(dir, collection.FileName), d.tempDir, how)
-	restore := fmt.Sprintf("\"ankisyncd snapshots %s\" and \"ankisyncd restore\", or upload from the device that has the most", name)
+	restore := restoreAdvice(name, dir)
 	switch {
 	case errors.Is(err, collection.ErrNotFound):
+		if isFile(filepath.Join(dir, collection.FileName)) {
+			d.warn(check, restore, "%s has no bytes, as a full disk or a crash may leave it; the server takes it for that of a new user", collection.FileName)
+			return ""
+		}
 		return "no collection yet"
 	case errors.Is(err, collection.ErrBusy):
 		return "collection in use by the running server, not checked"
@@ -165,6 +173,17 @@ func (d *doctor) collection(ctx context.Context, check, name, dir string) string
 		text += " (some still in a log, as a killed server leaves it: folded in at the next sync)"
 	}
 	return text
+}
+
+// restoreAdvice says how to go on with a damaged collection. While it is there no
+// device can sync, nor upload its own.
+func restoreAdvice(name, dir string) string {
+	upload := fmt.Sprintf("stop the server, move %[1]s and %[1]s-wal away, start it, and upload from the device that has the most (docs/troubleshooting.md)", collection.FileName)
+	kept, _ := os.ReadDir(filepath.Join(dir, collection.SnapshotDir))
+	if slices.ContainsFunc(kept, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), ".anki2") }) {
+		return fmt.Sprintf("\"ankisyncd snapshots %[1]s\" and \"ankisyncd restore %[1]s SNAPSHOT\"; or %[2]s", name, upload)
+	}
+	return upload
 }
 
 // media checks the media, and says what there is if all is well.

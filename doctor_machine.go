@@ -31,8 +31,10 @@ const (
 func (d *doctor) machine(ctx context.Context) {
 	d.clock(time.Now())
 	d.dataRoot()
+	d.databaseFolders()
 	d.disk()
 	d.network()
+	d.listeners(ctx)
 	d.certificate(time.Now())
 	d.running(ctx)
 }
@@ -64,6 +66,10 @@ func (d *doctor) dataRoot() {
 	fi, err := os.Stat(root)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if err := writable(existingParent(root)); err != nil {
+			d.fail("data_root", "make it and give it to the user that the server runs as, or look at data_root", "%s is not there, and cannot be made: %v", root, err)
+			return
+		}
 		d.warn("data_root", "if there should be users already, look at data_root and the working directory (relative paths count from there); otherwise the server makes it", "%s is not there", root)
 		return
 	case err != nil:

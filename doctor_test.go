@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/ankisyncd/ankisyncd/config"
 	"github.com/ankisyncd/ankisyncd/media"
 )
 
@@ -83,5 +87,35 @@ func TestMigrateMediaAway(t *testing.T) {
 		if got := u.planned(media.Native).Remarks; len(got) != want || !strings.Contains(got[0], "without a file") {
 			t.Errorf("%d files: %q", n, got)
 		}
+	}
+}
+
+// TestAnotherProgramsPort: a page of another program on the server's port is not
+// taken for the server, by whoever asks.
+func TestAnotherProgramsPort(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "It works!") }))
+	defer other.Close()
+	address := strings.TrimPrefix(other.URL, "http://")
+	cfg, err := config.Load(config.LoadOptions{Settings: []config.Setting{{Key: "listen", Value: address, Source: "test"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &doctor{cfg: cfg}
+	d.listeners(t.Context())
+	d.running(t.Context())
+	if len(d.findings) != 2 || d.findings[0].Level != levelFail || !strings.Contains(d.findings[0].Text, address) ||
+		!strings.Contains(d.findings[1].Text, "not running") {
+		t.Errorf("%+v", d.findings)
+	}
+	for url, well := range map[string]bool{"": false, "/": false, "/health": true} {
+		if err := checkHealth(t.Context(), nil, other.URL+url); (err == nil) != well {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+	other.Close()
+	d.findings = nil
+	d.listeners(t.Context())
+	if len(d.findings) > 0 {
+		t.Errorf("once it has ended: %+v", d.findings)
 	}
 }

@@ -37,6 +37,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		app = newServerCtlApp(args[0], stdin, stdout, stderr)
 	default:
 		app = newApp(stdin, stdout, stderr)
+		args = optionsFirst(app, args)
 	}
 	return exitCode(app.RunContext(context.Background(), args), name, stderr)
 }
@@ -68,8 +69,9 @@ func exitCode(err error, name string, stderr io.Writer) int {
 // newApp is the whole command line of ankisyncd.
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
-		Name:  "ankisyncd",
-		Usage: "a sync server for Anki",
+		Name:     "ankisyncd",
+		HelpName: "ankisyncd", // however the file is called
+		Usage:    "a sync server for Anki",
 		UsageText: "ankisyncd [settings] [CONFIG]               serve\n" +
 			"ankisyncd [settings] COMMAND [arguments]    see below",
 		Description: "Without a command it serves, with the settings of CONFIG or of the first ankisyncd.conf found in " +
@@ -110,9 +112,5 @@ func prepare(app *cli.App, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 
 // usageError keeps a wrong flag to one line instead of a page of help.
 func usageError(c *cli.Context, err error, _ bool) error {
-	name := c.App.Name
-	if c.Command.Name != name {
-		name += " " + c.Command.FullName()
-	}
-	return fmt.Errorf("%w; see %s --help", err, name)
+	return fmt.Errorf("%w; see %s --help", err, c.Command.HelpName)
 }

@@ -32,10 +32,7 @@ func (m *migration) run(ctx context.Context) (report *migrationReport, err error
 	if err := m.plan(ctx); err != nil {
 		return nil, err
 	}
-	report = &migrationReport{From: m.from, To: m.to, Layout: "python", DryRun: m.dryRun, Accounts: m.accounts, Devices: m.devices, Users: []migratedUser{}, PassedOver: m.passed}
-	if m.layout == media.Official {
-		report.Layout = "official"
-	}
+	report = &migrationReport{From: m.from, To: m.to, Layout: layoutNames[m.layout], DryRun: m.dryRun, Accounts: m.accounts, Devices: m.devices, Users: []migratedUser{}, PassedOver: m.passed}
 	report.NextSteps = m.nextSteps()
 	if m.dryRun {
 		for _, u := range m.users {
@@ -83,9 +80,9 @@ func (m *migration) undo(err error) error {
 
 // makeFolders makes the folders at the new place and returns the data root.
 func (m *migration) makeFolders() (root string, err error) {
-	root = m.to
-	if m.layout == media.Native {
-		root = filepath.Join(m.to, "collections")
+	root = filepath.Join(m.to, "collections")
+	if m.layout == media.Official {
+		root = m.to
 	}
 	m.stage = filepath.Join(m.to, stageName)
 	for _, dir := range []string{m.to, root, m.stage} {
@@ -265,11 +262,15 @@ func (m *migration) link(ctx context.Context, src, dst string) (linked bool, err
 }
 
 // databases copies the databases of users and sessions. The oldest server's form
-// of them becomes the later servers' (docs/compat.md §2.1).
+// of them becomes the later servers', or the other way round (docs/compat.md §2.1).
 func (m *migration) databases(ctx context.Context) error {
 	var renames []collection.Rename
-	if m.layout == media.Native {
+	switch m.layout {
+	case media.Native:
 		renames = []collection.Rename{{Table: "auth", From: "user", To: "username"}, {Table: "session", From: "user", To: "username"}}
+	case media.AnkiServer:
+		renames = []collection.Rename{{Table: "auth", From: "username", To: "user"}, {Table: "session", From: "username", To: "user"}}
+	case media.Official: // which does not look at them
 	}
 	target := [2]string{}
 	for i, db := range []struct{ path, name string }{{m.authDB, "auth.db"}, {m.sessionDB, "session.db"}} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ankisyncd/ankisyncd/collection"
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // tree lists the files below dir with their contents.
@@ -116,6 +118,61 @@ func TestMigrateThereAndBack(t *testing.T) {
 					continue
 				}
 				u.check(t, url, name, &info)
+			}
+		})
+	}
+}
+
+// TestMigrateToAnkiServer: what AnkiServer asks its databases is answered, also
+// when they were made by a later server.
+func TestMigrateToAnkiServer(t *testing.T) {
+	for _, d := range legacyDirs() {
+		if !strings.HasPrefix(d.archive, "ankis") || d.archive == "ankisyncd-rs" {
+			continue // no Python server's
+		}
+		t.Run(d.name(), func(t *testing.T) {
+			dir, to := d.unpack(t), filepath.Join(t.TempDir(), "back")
+			r := migrated(t, "--from", dir, "--to", to, "--layout", "ankiserver")
+			if r.Layout != "ankiserver" || len(r.Users) < 2 {
+				t.Errorf("%+v", r)
+			}
+			checkLayout(t, filepath.Join(to, "collections"), "collection.media.db2", "collection.media")
+			if _, err := os.Stat(filepath.Join(to, "collections/alice/collection.media.db2")); err != nil {
+				t.Error(err)
+			}
+			for _, u := range r.Users {
+				if u.Collection != nil && u.Collection.Schema != 11 {
+					t.Errorf("%s: schema %d", u.Name, u.Collection.Schema)
+				}
+			}
+			open := func(name string) *sql.DB {
+				db, err := sqlite.Open(t.Context(), filepath.Join(to, name), sqlite.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = db.Close() })
+				return db
+			}
+			users, sessions := open("auth.db"), open("session.db")
+			var hash, skey, hkey, user, path string
+			if err := users.QueryRowContext(t.Context(), `SELECT hash FROM auth WHERE user=?`, "alice").Scan(&hash); err != nil || hash == "" {
+				t.Errorf("%q, %v", hash, err)
+			}
+			key := d.users["alice"].keys[0]
+			err := sessions.QueryRowContext(t.Context(), `SELECT skey, user, path FROM session WHERE hkey=?`, key).Scan(&skey, &user, &path)
+			if err != nil || user != "alice" || skey == "" {
+				t.Errorf("%q of %q, %v", skey, user, err)
+			}
+			err = sessions.QueryRowContext(t.Context(), `SELECT hkey, user, path FROM session WHERE skey=?`, skey).Scan(&hkey, &user, &path)
+			if err != nil || user != "alice" || hkey != key {
+				t.Errorf("%q of %q, %v", hkey, user, err)
+			}
+			if _, err := sessions.ExecContext(t.Context(), `INSERT OR REPLACE INTO session (hkey, skey, user, path) VALUES (?, ?, ?, ?)`, "h", "s", "alice", "p"); err != nil {
+				t.Error(err)
+			}
+			again := migrated(t, "--from", to, "--to", filepath.Join(t.TempDir(), "new"))
+			if len(again.Users) != len(r.Users) || !slices.Equal(again.Accounts, r.Accounts) {
+				t.Errorf("here again: %+v", again)
 			}
 		})
 	}

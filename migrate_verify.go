@@ -64,6 +64,9 @@ func sameMedia(want, got *media.Report, layout media.Layout) error {
 	}
 	rows := func(r *media.Report) (list []media.Change) {
 		for _, row := range r.Rows {
+			if layout == media.AnkiServer {
+				row.USN = 0 // there is one for all
+			}
 			if row.Sum == "" || row.Path != "" || layout == media.Native {
 				list = append(list, row.Change)
 			}
@@ -126,11 +129,11 @@ func (u *sourceUser) planned(layout media.Layout) migratedUser {
 	}
 	if missing := u.media.Missing(); len(missing) > 0 {
 		text := plural(len(missing), "row") + " of the media database without a file: " + some(missing)
-		if layout == media.Official {
+		if layout != media.Native {
 			text += ", left out"
 		}
 		done.Remarks = append(done.Remarks, text)
-		if layout != media.Official && u.media.Away() {
+		if layout == media.Native && u.media.Away() {
 			done.Remarks = append(done.Remarks, "no media file is there at all: is its disk mounted? Media will not sync until there is one in the folder")
 		}
 	}
@@ -146,11 +149,18 @@ func (u *sourceUser) planned(layout media.Layout) migratedUser {
 // nextSteps says what makes the copy work.
 func (m *migration) nextSteps() (steps []string) {
 	if m.layout == media.Official {
-		steps = append(steps, "start the official server with SYNC_BASE="+m.to+" and a SYNC_USERn=name:password for each user: it keeps no passwords, and each device has to log in")
+		steps = append(steps, "start the official server with SYNC_BASE="+m.to+" and a SYNC_USERn=name:password for each user: it keeps no passwords. Devices that logged in to this server for the first time have to log in; those that had synced with the official one, "+
+			"under the same name and password, go on")
 		if m.authDB != "" {
 			steps = append(steps, "auth.db and session.db are there for the way back; the official server does not look at them")
 		}
 		return steps
+	}
+	if m.layout == media.AnkiServer {
+		return append(steps, "start AnkiServer in "+m.to+", with a production.ini that names auth.db, session.db and collections there. "+
+			"Devices that logged in to this server for the first time log in again; "+
+			"if those that had synced with AnkiServer before should use this folder and not their old one, delete session.db, and they log in again, too",
+			"a password that was set or used with this server, without keep_legacy_hashes, has to be set anew by ankiserverctl.py")
 	}
 	steps = append(steps, "set data_root = "+filepath.Join(m.to, "collections"))
 	if m.authDB == "" {

@@ -299,3 +299,34 @@ func TestReadyz(t *testing.T) {
 		t.Errorf("log:\n%s", log)
 	}
 }
+
+// TestDamagedCollectionMovedAway: what the doctor advises where no snapshot is kept
+// lets devices upload.
+func TestDamagedCollectionMovedAway(t *testing.T) {
+	dir, env := legacyEnv(t)
+	env = append(env, "ANKISYNCD_LISTEN=127.0.0.1:0")
+	path := filepath.Join(dir, "collections", "alice", collection.FileName)
+	if err := os.WriteFile(path, []byte("no database, whatever it is"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := startServer(t, env)
+	if status := metaStatus(t, strings.TrimSuffix(p.urls[0], "/"), aliceKey); status != http.StatusInternalServerError {
+		t.Errorf("damaged: %d", status)
+	}
+	p.stop(syscall.SIGTERM)
+	out, errs, code := command(t, dir, "", "--listen", "127.0.0.1:0", "doctor")
+	if code != 1 || !strings.Contains(out, "move collection.anki2 and collection.anki2-wal away, start it, and upload") {
+		t.Errorf("%d\n%s%s", code, out, errs)
+	}
+	if err := os.Rename(path, path+".damaged"); err != nil {
+		t.Fatal(err)
+	}
+	p = startServer(t, env)
+	var meta struct{ Empty bool }
+	url := strings.TrimSuffix(p.urls[0], "/")
+	ask(t, url, "sync/meta", map[string]string{"k": aliceKey, "s": "x"}, metaMessage, &meta)
+	if !meta.Empty {
+		t.Error("the device is not told that the collection is empty")
+	}
+	p.stop(syscall.SIGTERM)
+}

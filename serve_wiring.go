@@ -18,6 +18,9 @@ import (
 
 const mib = 1 << 20
 
+// banner is what the server answers to GET /.
+const banner = "Anki Sync Server"
+
 // handlers are what the listeners serve.
 type handlers struct {
 	sync http.Handler
@@ -121,7 +124,7 @@ func rootHandler(basePath string, server *ankisync.Server, ready http.Handler) h
 		switch {
 		case get && strings.Trim(path, "/") == "":
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-			_, _ = io.WriteString(w, "Anki Sync Server")
+			_, _ = io.WriteString(w, banner)
 		case get && path == "/health":
 			w.WriteHeader(http.StatusOK)
 		case get && path == "/readyz":

@@ -87,8 +87,9 @@ type userAdmin struct {
 	stderr io.Writer
 	// prompt is the question for a password; empty means passwordPrompt.
 	prompt string
-	// asOriginals: a name that nobody has is no failure to deluser and passwd,
-	// as in the programs before us (docs/compat.md §4.1).
+	// asOriginals: a name that nobody has is no failure to deluser and passwd, nor
+	// a missing database to lsuser, as in the programs before us (docs/compat.md
+	// §4.1).
 	asOriginals bool
 }
 
@@ -302,6 +303,9 @@ func (a *userAdmin) list(ctx context.Context) (names []string, err error) {
 	if o := authOptions(a.cfg, nil); errors.Is(err, fs.ErrNotExist) && len(o.StaticUsers) > 0 {
 		o.AuthDB = "" // those of the environment are all that there are
 		s, err = auth.Open(ctx, o)
+	}
+	if errors.Is(err, fs.ErrNotExist) && !a.asOriginals {
+		return nil, fmt.Errorf("could not list users: Auth DB %s doesn't exist", a.cfg.AuthDBPath)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		fmt.Fprintf(a.stderr, "Could not list users: Auth DB %s doesn't exist\n", a.cfg.AuthDBPath)

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ankisyncd/ankisyncd/media"
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // inspect returns the rows, with those of deleted files.
@@ -130,5 +133,65 @@ func TestInspectFilesOnly(t *testing.T) {
 	defer s.Close()
 	if diff := cmp.Diff(rows(t, s, "alice"), got); diff != "" || r.Source != "" {
 		t.Error(r.Source, diff)
+	}
+}
+
+// TestConvertAnkiServer: the same rows, with one usn, in the tables that AnkiServer
+// itself has.
+func TestConvertAnkiServer(t *testing.T) {
+	dirs, err := os.ReadDir("testdata/legacy")
+	if err != nil || len(dirs) < 7 {
+		t.Fatal(dirs, err)
+	}
+	columns := func(path string) (list []string) {
+		t.Helper()
+		db, err := sqlite.Open(ctx, path, sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		rows, err := db.QueryContext(ctx, `SELECT m.name || ' ' || c.name || ' ' || lower(c.type) || c."notnull" || c.pk FROM sqlite_master m, pragma_table_info(m.name) c
+			UNION SELECT name || ' on ' || tbl_name FROM sqlite_master WHERE type = 'index' ORDER BY 1`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var text string
+			if err := rows.Scan(&text); err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, text)
+		}
+		return list
+	}
+	for _, d := range dirs {
+		t.Run(d.Name(), func(t *testing.T) {
+			root := t.TempDir()
+			copyTree(t, filepath.Join("testdata/legacy", d.Name()), root)
+			dir := filepath.Join(root, "alice")
+			first, want := inspect(t, dir)
+			for i := range want {
+				want[i].USN = first.LastUSN
+			}
+			byName := func(a, b media.Change) int { return strings.Compare(a.Name, b.Name) }
+			slices.SortFunc(want, byName)
+			for range 2 {
+				if err := media.Convert(ctx, dir, media.AnkiServer); err != nil {
+					t.Fatal(err)
+				}
+				r, got := inspect(t, dir)
+				slices.SortFunc(got, byName)
+				if diff := cmp.Diff(want, got); diff != "" || r.LastUSN != first.LastUSN {
+					t.Errorf("usn %d, want %d: %s", r.LastUSN, first.LastUSN, diff)
+				}
+				if r.Source != "collection.media.db2" || r.Folder != "collection.media" {
+					t.Errorf("%s in %s", r.Source, r.Folder)
+				}
+				if diff := cmp.Diff(columns("testdata/legacy/dsnopek/alice/collection.media.db2"), columns(filepath.Join(dir, r.Source))); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
 	}
 }

@@ -325,12 +325,16 @@ const (
 	// Official is media and media.db, version 4: the official server's, and
 	// that of ankisyncd-rs (docs/compat.md §3.1).
 	Official
+	// AnkiServer is collection.media and the database of Anki 2.0.12 and later
+	// clients, collection.media.db2, as AnkiServer kept it.
+	AnkiServer
 )
 
 // Convert brings the media in dir, a user's folder that nobody else uses, from
 // whichever layout they are in to layout. usns, checksums and files stay as
-// they are. A row whose file is missing is dropped on the way to the official
-// layout, which has no word for it: a device that has the file sends it again.
+// they are; AnkiServer has one usn for all of a user's files, the last. A row whose
+// file is missing is dropped on the way to another layout than ours, where it has
+// no place: a device that has the file sends it again.
 func Convert(ctx context.Context, dir string, layout Layout) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -350,10 +354,13 @@ func Convert(ctx context.Context, dir string, layout Layout) error {
 	if err != nil {
 		return err
 	}
-	if layout == Native {
+	switch layout {
+	case Native:
 		err = convertNative(ctx, dir)
-	} else {
-		err = convertOfficial(ctx, dir, r)
+	case Official:
+		err = convertForeign(ctx, dir, r, Official, officialPath(dir), officialSchema, writeOfficial)
+	case AnkiServer:
+		err = convertForeign(ctx, dir, r, AnkiServer, db2Path(dir), db2Schema, writeDB2)
 	}
 	if err != nil {
 		return fmt.Errorf("convert media: %w", err)
@@ -433,7 +440,19 @@ CREATE TABLE meta (
 );
 PRAGMA user_version = 4;`
 
-func convertOfficial(ctx context.Context, dir string, r *Report) error {
+// db2Schema is collection.media.db2 (docs/compat.md §3.3).
+const db2Schema = `
+CREATE TABLE media (
+  fname text not null primary key,
+  csum text,           -- null: the file has been deleted
+  mtime int not null,
+  dirty int not null
+);
+CREATE INDEX idx_media_dirty on media (dirty);
+CREATE TABLE meta (dirMod int, lastUsn int);`
+
+// convertForeign writes the database of another server in place of ours.
+func convertForeign(ctx context.Context, dir string, r *Report, layout Layout, path, ddl string, write func(context.Context, *sql.Tx, *Report) error) error {
 	if err := removeDatabases(dir, filepath.Base(dbPath(dir))); err != nil {
 		return err
 	}
@@ -447,22 +466,46 @@ func convertOfficial(ctx context.Context, dir string, r *Report) error {
 			}
 		}
 	}
-	db, err := sqlite.Open(ctx, officialPath(dir), sqlite.Options{Create: true})
+	db, err := sqlite.Open(ctx, path, sqlite.Options{Create: true, Journal: "delete"})
 	if err != nil {
 		return err
 	}
-	if _, err = db.ExecContext(ctx, officialSchema); err == nil {
-		err = sqlite.InTx(ctx, db, func(tx *sql.Tx) error { return writeOfficial(ctx, tx, r) })
+	if _, err = db.ExecContext(ctx, ddl); err == nil {
+		err = sqlite.InTx(ctx, db, func(tx *sql.Tx) error { return write(ctx, tx, r) })
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	if r.Folder == folderNative {
-		if err := renameFolder(dir, Official); err != nil {
+	if (r.Folder == folderNative) == (layout == Official) {
+		if err := renameFolder(dir, layout); err != nil {
 			return err
 		}
 	}
-	return removeDatabases(dir, filepath.Base(officialPath(dir)))
+	return removeDatabases(dir, filepath.Base(path))
+}
+
+// writeDB2 lets AnkiServer look at the folder itself (dirMod), as it does with its
+// own. No row is dirty: nothing is to be sent anywhere.
+func writeDB2(ctx context.Context, tx *sql.Tx, r *Report) error {
+	put, err := tx.PrepareContext(ctx, `INSERT INTO media (fname, csum, mtime, dirty) VALUES (?, nullif(?, ''), ?, 0)`)
+	if err != nil {
+		return err
+	}
+	defer put.Close()
+	for _, row := range r.Rows {
+		mtime := int64(0)
+		switch {
+		case row.Path != "":
+			mtime = row.ModTime.Unix()
+		case row.Sum != "":
+			continue
+		}
+		if _, err := put.ExecContext(ctx, row.Name, strings.ToLower(row.Sum), mtime); err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO meta (dirMod, lastUsn) VALUES (0, ?)`, r.LastUSN)
+	return err
 }
 
 func writeOfficial(ctx context.Context, tx *sql.Tx, r *Report) error {
