@@ -138,6 +138,8 @@ func (c *call) eachMedia(ctx context.Context, f func(media.Entry) error) error {
 type packer struct {
 	zip *zip.Writer
 	enc *zstd.Encoder
+	// renamed are the names of media files that go under another one than their own.
+	renamed map[string]bool
 }
 
 func newPacker(w io.Writer) (*packer, error) {
@@ -145,7 +147,7 @@ func newPacker(w io.Writer) (*packer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &packer{zip: zip.NewWriter(w), enc: enc}
+	p := &packer{zip: zip.NewWriter(w), enc: enc, renamed: map[string]bool{}}
 	meta, err := p.zip.CreateHeader(&zip.FileHeader{Name: "meta", Method: zip.Store})
 	if err != nil {
 		return nil, err
@@ -162,7 +164,11 @@ func (c *call) packMedia(ctx context.Context, p *packer, withMedia bool) error {
 	n := 0
 	if withMedia {
 		if err := c.eachMedia(ctx, func(e media.Entry) error {
-			entry, err := c.packFile(ctx, p, strconv.Itoa(n), e.Name)
+			to, err := c.exportName(ctx, p, e.Name)
+			if err != nil {
+				return err
+			}
+			entry, err := c.packFile(ctx, p, strconv.Itoa(n), e.Name, to)
 			if entry == nil || err != nil {
 				return err
 			}
@@ -181,9 +187,30 @@ func (c *call) packMedia(ctx context.Context, p *packer, withMedia bool) error {
 	return p.zip.Close()
 }
 
+// exportName is the name of a media file in a package, see [media.ExportName].
+func (c *call) exportName(ctx context.Context, p *packer, name string) (string, error) {
+	to, err := media.ExportName(name, func(to string) (bool, error) {
+		if p.renamed[to] {
+			return true, nil
+		}
+		f, err := c.a.o.Media.OpenFile(ctx, c.user, to)
+		if errors.Is(err, media.ErrConflict) || errors.Is(err, media.ErrBadRequest) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		return true, f.Close()
+	})
+	if to != name {
+		p.renamed[to] = true
+	}
+	return to, err
+}
+
 // packFile adds a media file under a number. It returns what the list says of it,
-// nil if the file is gone.
-func (c *call) packFile(ctx context.Context, p *packer, part, name string) ([]byte, error) {
+// with the name to, nil if the file is gone.
+func (c *call) packFile(ctx context.Context, p *packer, part, name, to string) ([]byte, error) {
 	f, err := c.a.o.Media.OpenFile(ctx, c.user, name)
 	if errors.Is(err, media.ErrConflict) {
 		return nil, nil
@@ -203,7 +230,7 @@ func (c *call) packFile(ctx context.Context, p *packer, part, name string) ([]by
 	if err != nil {
 		return nil, err
 	}
-	entry := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), name)
+	entry := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), to)
 	entry = protowire.AppendVarint(protowire.AppendTag(entry, 2, protowire.VarintType), uint64(n)) //nolint:gosec // a length
 	return protowire.AppendBytes(protowire.AppendTag(entry, 3, protowire.BytesType), sum), nil
 }
