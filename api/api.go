@@ -182,7 +182,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 		}
 		return plain(banner), nil
 	}
-	rt, err := parsePath(r.URL.Path)
+	rt, err := parseURL(r.URL)
 	if err == nil && rt.isFile() {
 		if err := a.checkName(rt.user); err != nil {
 			return nil, err

@@ -153,6 +153,8 @@ type packer struct {
 	zip  *zip.Writer
 	enc  *zstd.Encoder // nil in the older forms
 	list fileList
+	// renamed are the names of media files that go under another one than their own.
+	renamed map[string]bool
 }
 
 // The forms of packages, as their part "meta" says them.
@@ -163,7 +165,7 @@ const (
 )
 
 func newPacker(w io.Writer, form uint64) (*packer, error) {
-	p := &packer{zip: zip.NewWriter(w)}
+	p := &packer{zip: zip.NewWriter(w), renamed: map[string]bool{}}
 	if form == formLatest {
 		var err error
 		p.enc, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
@@ -211,7 +213,11 @@ func (l *oldFileList) text() ([]byte, error) { return json.Marshal(l.names) }
 func (c *call) packMedia(ctx context.Context, p *packer, each func(add func(name string) error) error) error {
 	n := 0
 	if err := each(func(name string) error {
-		added, err := c.packFile(ctx, p, strconv.Itoa(n), name)
+		to, err := c.exportName(ctx, p, name)
+		if err != nil {
+			return err
+		}
+		added, err := c.packFile(ctx, p, strconv.Itoa(n), name, to)
 		if !added || err != nil {
 			return err
 		}
@@ -232,8 +238,29 @@ func (c *call) packMedia(ctx context.Context, p *packer, each func(add func(name
 	return p.zip.Close()
 }
 
-// packFile adds a media file under a number, unless it is gone.
-func (c *call) packFile(ctx context.Context, p *packer, part, name string) (added bool, err error) {
+// exportName is the name of a media file in a package, see [media.ExportName].
+func (c *call) exportName(ctx context.Context, p *packer, name string) (string, error) {
+	to, err := media.ExportName(name, func(to string) (bool, error) {
+		if p.renamed[to] {
+			return true, nil
+		}
+		f, err := c.a.o.Media.OpenFile(ctx, c.user, to)
+		if errors.Is(err, media.ErrConflict) || errors.Is(err, media.ErrBadRequest) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		return true, f.Close()
+	})
+	if to != name {
+		p.renamed[to] = true
+	}
+	return to, err
+}
+
+// packFile adds a media file under a number, with the name to, unless it is gone.
+func (c *call) packFile(ctx context.Context, p *packer, part, name, to string) (added bool, err error) {
 	f, err := c.a.o.Media.OpenFile(ctx, c.user, name)
 	if errors.Is(err, media.ErrConflict) {
 		return false, nil
@@ -253,7 +280,7 @@ func (c *call) packFile(ctx context.Context, p *packer, part, name string) (adde
 	if err != nil {
 		return false, err
 	}
-	p.list.add(part, name, n, sum)
+	p.list.add(part, to, n, sum)
 	return true, nil
 }
 

@@ -96,6 +96,38 @@ func TestExportWaitsForSync(t *testing.T) {
 	}
 }
 
+// TestExportNames: clients refuse a package with a name in it that they would change.
+func TestExportNames(t *testing.T) {
+	files := media.Open(t.TempDir(), media.Options{})
+	t.Cleanup(func() { _ = files.Close() })
+	a, b := newClient(t, Options{Media: files}, collection.Options{}), newMediaClient(t, Options{})
+	a.ok("add_note", `{"model":"Basic","fields":{"Front":"f"}}`)
+	awkward := []string{"a:b.jpg", "a?b.jpg", "c:.jpg", `d"e`, "[x].jpg", "CON.txt", "end.", "x\ny", strings.Repeat("y", 130) + ".jpg", ":"}
+	for _, name := range append(awkward, "ab.jpg", "plain.jpg") {
+		if _, err := files.Put(t.Context(), "alice", name, strings.NewReader("content of "+name)); err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	pkg := a.ok("export_file", `{"filetype":"colpkg"}`)
+	b.ok("import_file", `{"filetype":"colpkg","data":"`+base64.StdEncoding.EncodeToString([]byte(pkg))+`"}`)
+	list := decodeTo[struct{ Files []struct{ Name string } }](t, b.ok("list_media", "{}"))
+	content := map[string]string{}
+	for _, f := range list.Files {
+		if why := media.CheckNewName(f.Name); why != "" {
+			t.Errorf("%q %s", f.Name, why)
+		}
+		content[f.Name] = text(t, b.file("GET", f.Name, nil))
+	}
+	if len(content) != len(awkward)+2 {
+		t.Errorf("%d files: %v", len(content), content)
+	}
+	for name, was := range map[string]string{"ab.jpg": "ab.jpg", "plain.jpg": "plain.jpg", "c.jpg": "c:.jpg", "de": `d"e`, "con_.txt": "CON.txt", "end._": "end."} {
+		if content[name] != "content of "+was {
+			t.Errorf("%s is %q", name, content[name])
+		}
+	}
+}
+
 // failingMedia cannot open files of a name.
 type failingMedia struct {
 	*media.Store

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -124,6 +125,32 @@ func TestCheckHosts(t *testing.T) {
 	for _, bad := range []string{"", "example.org", "10.0.0.0/99", "127.0.0.1:80", "*.x"} {
 		if err := CheckHosts([]string{bad}); err == nil {
 			t.Errorf("%q passes", bad)
+		}
+	}
+}
+
+// TestParseURL: %2F is part of a deck's name, and a "/" like any other elsewhere.
+func TestParseURL(t *testing.T) {
+	for path, want := range map[string]route{
+		"/collection/u/deck/a%2Fb/delete":           {"u", "deck", "a/b", "delete"},
+		"/collection/u/deck/a%2F%3A%3a%2fb%20%25":   {"u", "deck", "a/::/b %", "index"},
+		"/collection/u/deck/%C3%BC/next_card":       {"u", "deck", "ü", "next_card"},
+		"/collection/u/deck%2F1%2Fdelete":           {"u", "deck", "1", "delete"},
+		"/collection%2Fu%2Flist_tags":               {"u", "collection", "", "list_tags"},
+		"/collection/u/media/a%20%25.png":           {"u", "media", "a %.png", "index"},
+		"/collection/u/media/a.png%2Fdelete":        {"u", "media", "a.png", "delete"},
+		"/collection/u/card/1%2Flatest_revlog":      {"u", "card", "1", "latest_revlog"},
+		"/collection/u/media/..%2Fdelete":           {"u", "media", "..", "delete"},
+		"/collection/u/media/..%2F..%2Fu2%2Fmedia":  {},
+		"/collection/..%2F..%2Fu/list_tags":         {},
+		"/collection/u/media/%2e%2e%2fcollection.x": {"u", "media", "..", "collection.x"},
+	} {
+		u, err := url.Parse("http://127.0.0.1" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := parseURL(u); got != want || (err != nil) != (want == route{}) {
+			t.Errorf("%s: %+v, %v, want %+v", path, got, err, want)
 		}
 	}
 }

@@ -3,6 +3,9 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/scheduling"
@@ -86,10 +89,14 @@ func forgetCards(c *call) (func(*collection.Txn, []int64) (int, error), error) {
 func setDueDate(c *call) (func(*collection.Txn, []int64) (int, error), error) {
 	days, ok := c.p["days"].(string)
 	if n, isNumber := c.p["days"].(json.Number); isNumber {
-		days, ok = n.String(), true
+		if days, ok = n.String(), true; strings.ContainsAny(days, ".eE") { // 5.0 is 5
+			f, err := n.Float64()
+			ok = err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<31
+			days = strconv.FormatFloat(f, 'f', 0, 64)
+		}
 	}
 	if !ok {
-		return nil, badRequest(`days must be a text, such as "3", "1-7" or "0!", or a number`)
+		return nil, badRequest(`days must be a text, such as "3", "1-7" or "0!", or a whole number`)
 	}
 	if due, err := scheduling.ParseDueDate(days); err == nil && due.Max > maxDueDays {
 		return nil, badRequest("days are at most %d", maxDueDays)

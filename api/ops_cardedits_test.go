@@ -52,6 +52,8 @@ func TestEditCards(t *testing.T) {
 		{"unbury_cards", ``, 0, func(r cardRow) bool { return r.Queue == 0 }, 0},
 		{"set_due_date", `"days":"4!"`, 1, func(r cardRow) bool { return r.Queue == 2 && r.Type == 2 && r.Ivl == 4 }, 1},
 		{"set_due_date", `"days":9`, 1, func(r cardRow) bool { return r.Queue == 2 && r.Ivl == 4 }, 1},
+		{"set_due_date", `"days":5.0`, 1, func(r cardRow) bool { return r.Queue == 2 && r.Ivl == 4 }, 1},
+		{"set_due_date", `"days":1e1`, 1, func(r cardRow) bool { return r.Queue == 2 && r.Ivl == 4 }, 1},
 		{"set_due_date", `"days":"1-7"`, 1, func(r cardRow) bool { return r.Queue == 2 }, 1},
 		{"forget_cards", `"reset_counts":1,"restore_position":true`, 1, func(r cardRow) bool { return r.Queue == 0 && r.Due == 1 && r.Ivl == 0 }, 1},
 		{"forget_cards", ``, 1, func(r cardRow) bool { return r.Queue == 0 && r.Due == 3 }, 1},

@@ -55,7 +55,7 @@ func deckRename(ctx context.Context, c *call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return d, t.RenameDeck(d.ID, name)
+		return d, t.RenameDeck(ctx, d.ID, name)
 	})
 }
 

@@ -81,9 +81,13 @@ func (rt route) isFile() bool { return rt.kind == "media" && rt.op == "index" }
 
 // serveFile sends or stores a media file.
 func (a *API) serveFile(w http.ResponseWriter, r *http.Request, rt route) (any, error) {
-	switch {
-	case a.o.Media == nil:
+	if a.o.Media == nil {
 		return nil, errNotFound
+	}
+	if err := a.letIn(r.Context(), rt.user); err != nil {
+		return nil, err
+	}
+	switch {
 	case r.Method == http.MethodPut:
 		return a.putFile(w, r, rt)
 	case r.Method == http.MethodGet, r.Method == http.MethodHead:

@@ -78,13 +78,21 @@ func (s shared) KeptOut(ctx context.Context, name string) (bool, error) { return
 // TestKeptOut: whom the users' store keeps out is unknown here, also with a
 // collection.
 func TestKeptOut(t *testing.T) {
-	c := newClient(t, Options{}, collection.Options{})
+	c := newMediaClient(t, Options{})
 	c.h.o.Users = shared{accounts{"alice": true}}
 	c.wants(404, "list_tags", "{}")
 	c.h.o.Users = accounts{"alice": true}
 	c.ok("list_tags", "{}")
+	if got := c.put("a.png", "x"); got != 200 {
+		t.Fatalf("PUT: %d", got)
+	}
 	c.h.o.Users = shared{accounts{"alice": true}}
 	c.wants(404, "list_tags", "{}")
+	for _, method := range []string{"GET", "HEAD", "PUT"} {
+		if got := c.file(method, "a.png", strings.NewReader("y")).StatusCode; got != 404 {
+			t.Errorf("%s of a media file: %d", method, got)
+		}
+	}
 	c.h.o.Users = shared{} // no account, but a collection
 	c.ok("list_tags", "{}")
 }

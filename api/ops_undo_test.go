@@ -42,9 +42,18 @@ func TestUndoAnswer(t *testing.T) {
 	if got := c.ok("undo_answer", "{}"); got != nothing {
 		t.Errorf("twice: %s", got)
 	}
-	// What was changed since is not undone.
+	// What was changed since is not undone; a flag stays, and is no such change.
 	c.ok("answer_card", fmt.Sprintf(`{"id":%d,"ease":3}`, id))
 	c.ok("flag_cards", fmt.Sprintf(`{"ids":[%d],"flag":1}`, id))
+	if got := c.ok("undo_answer", "{}"); got == nothing {
+		t.Errorf("after a flag: %s", got)
+	}
+	row.Flags = 1
+	if got := card(c, id); got != row {
+		t.Errorf("the card is %+v, want %+v", got, row)
+	}
+	c.ok("answer_card", fmt.Sprintf(`{"id":%d,"ease":3}`, id))
+	c.ok("bury_cards", fmt.Sprintf(`{"ids":[%d]}`, id))
 	changed := card(c, id)
 	if got := c.ok("undo_answer", "{}"); got != nothing || card(c, id) != changed {
 		t.Errorf("after another change: %s", got)

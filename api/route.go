@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,10 +21,27 @@ type route struct {
 	op   string // "index" if the path names none
 }
 
+// parseURL takes the path of a request apart. In the name of a deck a "/" may be
+// written %2F; anywhere else that is the same as a "/", as it was in the original.
+func parseURL(u *url.URL) (route, error) {
+	parts := strings.Split(strings.TrimPrefix(u.EscapedPath(), "/"), "/")
+	for i, p := range parts {
+		plain, err := url.PathUnescape(p)
+		if err != nil || strings.Contains(plain, "/") && (i != 3 || parts[2] != "deck") {
+			return parsePath(u.Path)
+		}
+		parts[i] = plain
+	}
+	return routeOf(parts)
+}
+
 // parsePath takes a path apart. Whether there is such an operation is for the
 // table of operations to say.
 func parsePath(path string) (route, error) {
-	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	return routeOf(strings.Split(strings.TrimPrefix(path, "/"), "/"))
+}
+
+func routeOf(parts []string) (route, error) {
 	if len(parts) < 2 || parts[0] != "collection" || parts[1] == "" {
 		return route{}, errNotFound
 	}
@@ -58,16 +76,24 @@ func (a *API) checkName(user string) error {
 	return nil
 }
 
+// letIn says that who is kept out is unknown. It comes first, whatever is asked for.
+func (a *API) letIn(ctx context.Context, user string) error {
+	if a.o.Users == nil {
+		return nil
+	}
+	if out, err := a.o.Users.KeptOut(ctx, user); err != nil {
+		return err
+	} else if out {
+		return errNotFound
+	}
+	return nil
+}
+
 // ensure sees to it that the user's collection is there. One that is not is made
-// for those who have an account; the original made it for anybody. Who is kept out
-// is unknown.
+// for those who have an account; the original made it for anybody.
 func (a *API) ensure(ctx context.Context, user string) error {
-	if a.o.Users != nil {
-		if out, err := a.o.Users.KeptOut(ctx, user); err != nil {
-			return err
-		} else if out {
-			return errNotFound
-		}
+	if err := a.letIn(ctx, user); err != nil {
+		return err
 	}
 	m, err := a.o.Collections.Meta(ctx, user)
 	if err != nil || m.Exists {

@@ -17,9 +17,13 @@ func (t *Txn) secondScheduler() error {
 	return nil
 }
 
-// changeCards applies change to the cards that exist and writes those for which
-// it returns true. It returns how many these were.
+// changeCards applies change to the cards that exist, in the order of the ids, and
+// writes those for which it returns true. It returns how many these were.
 func (t *Txn) changeCards(ids []int64, change func(c *scheduling.Card) (bool, error)) (int, error) {
+	return t.changeAndSave(ids, t.saveCard, change)
+}
+
+func (t *Txn) changeAndSave(ids []int64, save func(*Card) error, change func(c *scheduling.Card) (bool, error)) (int, error) {
 	if t.readOnly {
 		return 0, ErrReadOnly
 	}
@@ -38,7 +42,7 @@ func (t *Txn) changeCards(ids []int64, change func(c *scheduling.Card) (bool, er
 			continue
 		}
 		cards[i].take(&s)
-		if err := t.saveCard(&cards[i]); err != nil {
+		if err := save(&cards[i]); err != nil {
 			return n, err
 		}
 		n++
@@ -48,6 +52,7 @@ func (t *Txn) changeCards(ids []int64, change func(c *scheduling.Card) (bool, er
 
 // MoveCards moves cards to a normal deck, out of a filtered one if need be, and
 // returns how many moved. With FSRS, how well they are remembered is reckoned anew.
+// Cards that are in the deck already stay as they are.
 func (t *Txn) MoveCards(deckID int64, ids ...int64) (int, error) {
 	d, err := t.Deck(deckID)
 	if err != nil {
@@ -60,16 +65,30 @@ func (t *Txn) MoveCards(deckID int64, ids ...int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	to, _, err := t.homeConfig(&scheduling.Card{DeckID: deckID})
+	if err != nil {
+		return 0, err
+	}
+	homes := map[int64]*scheduling.Config{deckID: &to}
 	return t.changeCards(ids, func(c *scheduling.Card) (bool, error) {
 		if c.DeckID == deckID {
 			return false, nil
+		}
+		from := homes[c.HomeDeckID()]
+		if from == nil {
+			config, _, err := t.homeConfig(c)
+			if err != nil {
+				return false, err
+			}
+			from = &config
+			homes[c.HomeDeckID()] = from
 		}
 		if c.OriginalDeckID != 0 {
 			if err := t.secondScheduler(); err != nil {
 				return false, err
 			}
 		}
-		scheduling.MoveTo(c, deckID)
+		scheduling.MoveTo(c, deckID, from, &to)
 		return true, remember(c)
 	})
 }
@@ -179,11 +198,13 @@ func (t *Txn) UnburyDeck(deckID int64) (int, error) {
 }
 
 // SetFlag gives cards the colour 1…7, or none (0), and returns how many changed.
+// Their mod stays, as in clients [run: 26.9.3]: a flag must not win over an answer
+// that a device has not sent yet.
 func (t *Txn) SetFlag(colour int, ids ...int64) (int, error) {
 	if colour < 0 || colour > 7 {
 		return 0, refuse("there is no flag %d", colour)
 	}
-	return t.changeCards(ids, func(c *scheduling.Card) (bool, error) {
+	return t.changeAndSave(ids, t.restoreCard, func(c *scheduling.Card) (bool, error) {
 		return scheduling.SetFlag(c, uint8(colour)), nil
 	})
 }
@@ -195,7 +216,8 @@ type ForgetOptions struct {
 }
 
 // Forget makes cards new again, with an entry in the review log, and returns
-// how many there were.
+// how many there were. Those that go to the end of the new queue go there in the
+// order of the ids.
 func (t *Txn) Forget(o ForgetOptions, ids ...int64) (int, error) {
 	if err := t.secondScheduler(); err != nil {
 		return 0, err

@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,15 +29,39 @@ const (
 
 // Decks lists all decks, sorted by name as clients sort them.
 func (t *Txn) Decks() ([]*schema.Deck, error) {
+	all, err := t.allDecks()
+	return slices.Clone(all), err
+}
+
+// allDecks is Decks for who only looks: the list changes with the next deck that is
+// saved or deleted.
+func (t *Txn) allDecks() ([]*schema.Deck, error) {
 	if t.decks != nil {
-		return slices.Clone(t.decks), nil
+		return t.decks, nil
 	}
 	decks, err := collect(t.h, scanDeck, `SELECT id, name, mtime_secs, usn, common, kind FROM decks ORDER BY name`)
 	if err != nil {
 		return nil, err
 	}
 	t.decks = decks
-	return slices.Clone(decks), nil
+	return decks, nil
+}
+
+// dropDeck takes a deck out of what was read.
+func (t *Txn) dropDeck(id int64) {
+	t.decks = slices.DeleteFunc(t.decks, func(o *schema.Deck) bool { return o.ID == id })
+}
+
+// noteDeck puts a deck that was saved into what was read, which is not read again:
+// that would take longer with each deck of a loop.
+func (t *Txn) noteDeck(d *schema.Deck) {
+	if t.decks == nil {
+		return
+	}
+	own := *d
+	t.dropDeck(d.ID)
+	i, _ := slices.BinarySearchFunc(t.decks, own.Name, func(o *schema.Deck, name string) int { return sqlite.CompareFold(o.Name, name) })
+	t.decks = slices.Insert(t.decks, i, &own)
 }
 
 // Deck returns a deck by id.
@@ -50,7 +75,7 @@ func (t *Txn) Deck(id int64) (*schema.Deck, error) {
 
 // deckOrNil returns a deck of the caller's own, nil if there is none of that id.
 func (t *Txn) deckOrNil(id int64) (*schema.Deck, error) {
-	all, err := t.Decks()
+	all, err := t.allDecks()
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +91,7 @@ func (t *Txn) deckOrNil(id int64) (*schema.Deck, error) {
 // DeckByName returns a deck by its human name ("A::B"), whatever the case.
 func (t *Txn) DeckByName(name string) (*schema.Deck, error) {
 	native := schema.NormalizeDeckName(name)
-	all, err := t.Decks()
+	all, err := t.allDecks()
 	if err != nil {
 		return nil, err
 	}
@@ -84,17 +109,10 @@ func (t *Txn) saveDeck(d *schema.Deck) error {
 	if err := t.write(); err != nil {
 		return err
 	}
-	all, err := t.Decks()
-	if err != nil {
-		return err
-	}
-	known := slices.ContainsFunc(all, func(o *schema.Deck) bool { return o.ID == d.ID })
 	d.Mtime, d.USN = t.now.Unix(), int32(t.usn)
-	t.decks = nil
-	if known {
-		_, err = t.h.exec(`UPDATE decks SET name = ?, mtime_secs = ?, usn = ?, common = ?, kind = ? WHERE id = ?`,
-			d.Name, d.Mtime, d.USN, d.Common.Encode(), d.Kind.Encode(), d.ID)
-	} else {
+	n, err := t.h.exec(`UPDATE decks SET name = ?, mtime_secs = ?, usn = ?, common = ?, kind = ? WHERE id = ?`,
+		d.Name, d.Mtime, d.USN, d.Common.Encode(), d.Kind.Encode(), d.ID)
+	if err == nil && n == 0 {
 		t.delta.Decks++
 		_, err = t.h.exec(`INSERT INTO decks (id, name, mtime_secs, usn, common, kind) VALUES (?, ?, ?, ?, ?, ?)`,
 			d.ID, d.Name, d.Mtime, d.USN, d.Common.Encode(), d.Kind.Encode())
@@ -102,6 +120,7 @@ func (t *Txn) saveDeck(d *schema.Deck) error {
 	if err != nil {
 		return fmt.Errorf("save deck: %w", err)
 	}
+	t.noteDeck(d)
 	return nil
 }
 
@@ -187,7 +206,7 @@ func (t *Txn) placeDeck(native string, except int64) (string, error) {
 
 // below lists the decks below d by name.
 func (t *Txn) below(d *schema.Deck) ([]*schema.Deck, error) {
-	all, err := t.Decks()
+	all, err := t.allDecks()
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +244,7 @@ func (t *Txn) deckIDs(roots ...int64) ([]int64, error) {
 
 // RenameDeck gives a deck another whole name ("A::B"), and moves those below it
 // with it. Decks above the new name are made if they are missing.
-func (t *Txn) RenameDeck(id int64, to string) error {
+func (t *Txn) RenameDeck(ctx context.Context, id int64, to string) error {
 	d, err := t.Deck(id)
 	if err != nil {
 		return err
@@ -250,10 +269,13 @@ func (t *Txn) RenameDeck(id int64, to string) error {
 		return err
 	}
 	for _, c := range below {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		parts := strings.Split(c.Name, deckSeparator)
 		c.Name = native + deckSeparator + strings.Join(parts[depth:], deckSeparator)
-		if len(c.Name) > maxDeckName {
-			return refuse("the name of a deck becomes too long")
+		if err := checkDeckName(c.Name); err != nil {
+			return err
 		}
 		if err := t.saveDeck(c); err != nil {
 			return err
@@ -264,7 +286,7 @@ func (t *Txn) RenameDeck(id int64, to string) error {
 
 // ReparentDeck moves a deck, with those below it, below another one; parent 0
 // is the top.
-func (t *Txn) ReparentDeck(id, parent int64) error {
+func (t *Txn) ReparentDeck(ctx context.Context, id, parent int64) error {
 	d, err := t.Deck(id)
 	if err != nil {
 		return err
@@ -280,13 +302,14 @@ func (t *Txn) ReparentDeck(id, parent int64) error {
 		}
 		name = p.Name + deckSeparator + name
 	}
-	return t.RenameDeck(id, schema.HumanDeckName(name))
+	return t.RenameDeck(ctx, id, schema.HumanDeckName(name))
 }
 
 // DeleteDeck deletes a deck and those below it with their cards, also those
 // that are in a filtered deck at the moment, and the notes that are left without
 // cards. With keepCards the cards move to the default deck instead. Cards of a
-// filtered deck always go home. It returns how many cards were deleted or moved.
+// filtered deck always go home. It returns how many cards were deleted or moved to
+// the default deck.
 //
 // The default deck stays, under its old name and without its cards.
 func (t *Txn) DeleteDeck(id int64, keepCards bool) (cards int, err error) {
@@ -313,7 +336,9 @@ func (t *Txn) DeleteDeck(id int64, keepCards bool) (cards int, err error) {
 
 func (t *Txn) deleteOneDeck(d *schema.Deck, keepCards bool) (n int, err error) {
 	if d.Kind.Filtered != nil {
-		if n, err = t.EmptyFilteredDeck(d.ID); err != nil {
+		// As in clients its cards are not counted: they are those of other decks, of
+		// which some may go as well.
+		if _, err := t.EmptyFilteredDeck(d.ID); err != nil {
 			return 0, err
 		}
 	} else {
@@ -334,18 +359,18 @@ func (t *Txn) deleteOneDeck(d *schema.Deck, keepCards bool) (n int, err error) {
 			return 0, err
 		}
 	}
+	if err := t.RemoveConfig(lastNotetypeKey(d.ID)); err != nil {
+		return 0, err
+	}
 	if d.ID == defaultDeckID {
 		return n, t.resetDefaultDeck(d)
 	}
 	if _, err := t.h.exec(`DELETE FROM decks WHERE id = ?`, d.ID); err != nil {
 		return 0, fmt.Errorf("delete deck: %w", err)
 	}
-	t.decks = nil
+	t.dropDeck(d.ID)
 	t.delta.Decks--
 	if err := t.addGrave(d.ID, graveDeck); err != nil {
-		return 0, err
-	}
-	if err := t.RemoveConfig(lastNotetypeKey(d.ID)); err != nil {
 		return 0, err
 	}
 	current, err := t.configInt("curDeck", defaultDeckID)

@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -201,7 +202,7 @@ func (t *Txn) PatchDeckConfig(id int64, members map[string]json.RawMessage) erro
 // PatchDeck replaces top-level members of the JSON form of a deck
 // (docs/collection-format.md §4.2). "id", "mod", "usn" and "dyn" are ignored; a
 // new "name" renames it as RenameDeck does.
-func (t *Txn) PatchDeck(id int64, members map[string]json.RawMessage) error {
+func (t *Txn) PatchDeck(ctx context.Context, id int64, members map[string]json.RawMessage) error {
 	d, err := t.Deck(id)
 	if err != nil {
 		return err
@@ -234,7 +235,7 @@ func (t *Txn) PatchDeck(id int64, members map[string]json.RawMessage) error {
 	if err := t.saveDeck(changed); err != nil {
 		return err
 	}
-	return t.RenameDeck(id, schema.HumanDeckName(to))
+	return t.RenameDeck(ctx, id, schema.HumanDeckName(to))
 }
 
 // keepUnknownOfKind keeps what a later client has stored with a deck: its JSON form

@@ -50,7 +50,7 @@ func (t *Txn) SaveFilteredDeck(ctx context.Context, id int64, f FilteredDeck, al
 			return nil, 0, err
 		}
 		if d.Name != native {
-			if err := t.RenameDeck(id, schema.HumanDeckName(native)); err != nil {
+			if err := t.RenameDeck(ctx, id, schema.HumanDeckName(native)); err != nil {
 				return nil, 0, err
 			}
 			d.Name = native

@@ -1,12 +1,10 @@
 package collection
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"hash/maphash"
 	"math"
-	"slices"
 	"sort"
 
 	"github.com/ankisyncd/ankisyncd/scheduling"
@@ -37,17 +35,10 @@ func (t *Txn) cardsForFiltered(ctx context.Context, term schema.SearchTerm) ([]C
 	}
 	first.trim()
 	ids := make([]int64, len(first.cards))
-	place := make(map[int64]int, len(ids))
 	for i := range first.cards {
 		ids[i] = first.cards[i].ID
-		place[ids[i]] = i
 	}
-	cards, err := t.cards(ids)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(cards, func(a, b Card) int { return cmp.Compare(place[a.ID], place[b.ID]) })
-	return cards, nil
+	return t.cards(ids)
 }
 
 // filteredCard is what the orders of filtered decks need of a card.

@@ -109,12 +109,20 @@ func cardEdits() edits {
 			}
 			return t.MoveCards(d.ID, ids...)
 		}),
+		"move learning cards": cards(`id BETWEEN 50365 AND 50414 ORDER BY id`, func(t *Txn, ids ...int64) (int, error) {
+			d, err := t.DeckByName("A::B")
+			if err != nil {
+				return 0, err
+			}
+			return t.MoveCards(d.ID, ids...)
+		}),
 		"suspend":     cards(`nid BETWEEN 1011 AND 1016`, (*Txn).Suspend),
 		"unsuspend":   cards(`nid BETWEEN 1011 AND 1013`, (*Txn).Unsuspend),
 		"bury":        cards(`nid BETWEEN 1014 AND 1020`, (*Txn).Bury),
 		"unbury":      cards(`nid = 1017`, (*Txn).Unbury),
 		"unbury deck": inDeck("A", func(t *Txn, id int64) error { _, err := t.UnburyDeck(id); return err }),
 		"flag":        cards(`nid IN (1001, 1012)`, func(t *Txn, ids ...int64) (int, error) { return t.SetFlag(3, ids...) }),
+		"flag others": cards(`usn = 3 ORDER BY id LIMIT 3`, func(t *Txn, ids ...int64) (int, error) { return t.SetFlag(5, ids...) }),
 		"unflag":      cards(`nid IN (1012, 1013)`, func(t *Txn, ids ...int64) (int, error) { return t.SetFlag(0, ids...) }),
 		"reposition": cards(`type = 0 AND queue = 0 AND odid = 0 ORDER BY id LIMIT 5`, func(t *Txn, ids ...int64) (int, error) {
 			return t.Reposition(RepositionOptions{Start: 2, Step: 2, Shift: true}, ids...)
@@ -122,6 +130,9 @@ func cardEdits() edits {
 		"set due": cards(`nid IN (1017, 1018, 1500)`, func(t *Txn, ids ...int64) (int, error) { return t.SetDueDate("4!", ids...) }),
 		"forget": cards(`nid IN (1017, 1019)`, func(t *Txn, ids ...int64) (int, error) {
 			return t.Forget(ForgetOptions{RestorePosition: true, ResetCounts: true}, ids...)
+		}),
+		"forget backwards": cards(`nid IN (1018, 1020, 1021) ORDER BY id DESC`, func(t *Txn, ids ...int64) (int, error) {
+			return t.Forget(ForgetOptions{}, ids...)
 		}),
 	}
 }
@@ -139,11 +150,11 @@ func deckEdits() edits {
 	}
 	return edits{
 		"create deck":    func(t *Txn) error { _, err := t.CreateDeck("Über::Neu:: Drei "); return err },
-		"rename deck":    inDeck("Über", func(t *Txn, id int64) error { return t.RenameDeck(id, "Ober::Unter") }),
-		"case of a deck": inDeck("Ober", func(t *Txn, id int64) error { return t.RenameDeck(id, "OBER") }),
-		"reparent deck":  inDeck("OBER::Unter", func(t *Txn, id int64) error { return t.ReparentDeck(id, 0) }),
+		"rename deck":    inDeck("Über", func(t *Txn, id int64) error { return t.RenameDeck(context.Background(), id, "Ober::Unter") }),
+		"case of a deck": inDeck("Ober", func(t *Txn, id int64) error { return t.RenameDeck(context.Background(), id, "OBER") }),
+		"reparent deck":  inDeck("OBER::Unter", func(t *Txn, id int64) error { return t.ReparentDeck(context.Background(), id, 0) }),
 		"reparent below": inDeck("A::B", func(t *Txn, id int64) error {
-			return inDeck("E", func(t *Txn, below int64) error { return t.ReparentDeck(id, below) })(t)
+			return inDeck("E", func(t *Txn, below int64) error { return t.ReparentDeck(context.Background(), id, below) })(t)
 		}),
 		"filtered deck": filtered(0, FilteredDeck{Name: "OBER::H", Reschedule: true, Searches: []FilteredSearch{
 			{"is:review", 4, scheduling.FilterAdded}, {"deck:A -is:review", 3, scheduling.FilterReverseAdded},

@@ -17,11 +17,9 @@ func (t *Txn) ImportDeckConfig(c schema.DeckConfig) (bool, error) {
 	if c.ID <= 0 {
 		return false, nil
 	}
-	if err := t.loadPresets(); err != nil {
+	// One by one: what was read of all of them does not outlast the first that is added.
+	if _, err := t.DeckConfig(c.ID); err == nil || ignoreMissing(err) != nil {
 		return false, err
-	}
-	if t.presets[c.ID] != nil {
-		return false, nil
 	}
 	c.Config = c.Config.InRange() // as clients read them
 	return true, t.saveDeckConfig(&c)

@@ -25,6 +25,10 @@ func TestMoveWithFSRS(t *testing.T) {
 			_, err := tx.SetDueDate("20!", id)
 			return err
 		}, []string{`"dr":0.9,"decay":0.154}`}},
+		{"no entry in the log", true, func(tx *Txn, id int64) error {
+			_, err := tx.h.exec(`UPDATE cards SET type = 2, queue = 2, due = 9, ivl = 5, factor = 2500, data = '{"s":10.5,"d":5.1,"dr":0.85}' WHERE id = ?`, id)
+			return err
+		}, nil},
 		{"new", true, func(*Txn, int64) error { return nil }, nil},
 		{"without FSRS", false, func(tx *Txn, id int64) error {
 			_, err := tx.AnswerCard(Answer{CardID: id, Rating: scheduling.Again})

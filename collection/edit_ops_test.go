@@ -177,9 +177,9 @@ func deckOperations() []operation {
 		}}
 	}
 	return []operation{
-		onDeck("rename deck", "Über", func(t *Txn, id int64) error { return t.RenameDeck(id, "Ober::Unter") }),
-		onDeck("case of a deck", "ober", func(t *Txn, id int64) error { return t.RenameDeck(id, "OBER") }),
-		onDeck("reparent deck", "ober::unter", func(t *Txn, id int64) error { return t.ReparentDeck(id, 0) }),
+		onDeck("rename deck", "Über", func(t *Txn, id int64) error { return t.RenameDeck(context.Background(), id, "Ober::Unter") }),
+		onDeck("case of a deck", "ober", func(t *Txn, id int64) error { return t.RenameDeck(context.Background(), id, "OBER") }),
+		onDeck("reparent deck", "ober::unter", func(t *Txn, id int64) error { return t.ReparentDeck(context.Background(), id, 0) }),
 		{"filtered deck", func(t *Txn) error {
 			_, _, err := t.SaveFilteredDeck(context.Background(), 0, FilteredDeck{Name: "Ober::F", Reschedule: true, Searches: []FilteredSearch{
 				{Query: "is:new", Limit: 4, Order: scheduling.FilterAdded}, {Query: "-is:new or is:new", Limit: 3, Order: scheduling.FilterRandom},
@@ -215,7 +215,7 @@ func deckOperations() []operation {
 			return t.PatchDeckConfig(c.ID, map[string]json.RawMessage{"maxTaken": []byte("33"), "id": []byte("7")})
 		}},
 		onDeck("patch deck", "Mine", func(t *Txn, id int64) error {
-			return t.PatchDeck(id, map[string]json.RawMessage{"desc": []byte(`"text"`), "name": []byte(`"Ours::Two"`)})
+			return t.PatchDeck(context.Background(), id, map[string]json.RawMessage{"desc": []byte(`"text"`), "name": []byte(`"Ours::Two"`)})
 		}),
 		{"delete options", func(t *Txn) error {
 			c, err := t.AddDeckConfig("Gone", 0)

@@ -124,7 +124,7 @@ var randomEdits = map[string]func(rt *rapid.T, t *Txn) error{
 		if err != nil {
 			return err
 		}
-		return t.RenameDeck(id, randomText.Draw(rt, "name"))
+		return t.RenameDeck(context.Background(), id, randomText.Draw(rt, "name"))
 	},
 	"reparent deck": func(rt *rapid.T, t *Txn) error {
 		id, err := pick(rt, t, "deck", `SELECT id FROM decks ORDER BY id`)
@@ -135,7 +135,7 @@ var randomEdits = map[string]func(rt *rapid.T, t *Txn) error{
 		if err != nil {
 			return err
 		}
-		return t.ReparentDeck(id, parent)
+		return t.ReparentDeck(context.Background(), id, parent)
 	},
 	"delete deck": func(rt *rapid.T, t *Txn) error {
 		id, err := pick(rt, t, "deck", `SELECT id FROM decks WHERE id != 1 ORDER BY id`)

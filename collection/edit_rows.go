@@ -1,10 +1,12 @@
 package collection
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ankisyncd/ankisyncd/scheduling"
 )
@@ -75,9 +77,18 @@ func (t *Txn) Card(id int64) (Card, error) {
 	return cards[0], nil
 }
 
-// cards returns the cards with these ids that exist, in the order of the ids.
+// cards returns the cards with these ids that exist, each once, in the order in
+// which the ids are given.
 func (t *Txn) cards(ids []int64) ([]Card, error) {
-	return collect(t.h, scanCard, `SELECT `+cardColumns+` FROM cards WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`, idList(ids))
+	place := make(map[int64]int, len(ids))
+	for i, id := range ids {
+		if _, ok := place[id]; !ok {
+			place[id] = i
+		}
+	}
+	cards, err := collect(t.h, scanCard, `SELECT `+cardColumns+` FROM cards WHERE id IN (SELECT value FROM json_each(?))`, idList(ids))
+	slices.SortFunc(cards, func(a, b Card) int { return cmp.Compare(place[a.ID], place[b.ID]) })
+	return cards, err
 }
 
 // Note returns a note.

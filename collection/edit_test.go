@@ -273,9 +273,9 @@ func TestRefusals(t *testing.T) {
 		"move":                {func(tx *Txn) error { _, err := tx.MoveCards(deck(tx, "F"), 50001); return err }, false},
 		"flag":                {func(tx *Txn) error { _, err := tx.SetFlag(8, 50001); return err }, false},
 		"due":                 {func(tx *Txn) error { _, err := tx.SetDueDate("soon", 50001); return err }, false},
-		"below itself":        {func(tx *Txn) error { return tx.RenameDeck(deck(tx, "A"), "a::B::X") }, false},
-		"reparent itself":     {func(tx *Txn) error { return tx.ReparentDeck(deck(tx, "A"), deck(tx, "A::B")) }, false},
-		"taken":               {func(tx *Txn) error { return tx.RenameDeck(deck(tx, "A"), "e") }, false},
+		"below itself":        {func(tx *Txn) error { return tx.RenameDeck(context.Background(), deck(tx, "A"), "a::B::X") }, false},
+		"reparent itself":     {func(tx *Txn) error { return tx.ReparentDeck(context.Background(), deck(tx, "A"), deck(tx, "A::B")) }, false},
+		"taken":               {func(tx *Txn) error { return tx.RenameDeck(context.Background(), deck(tx, "A"), "e") }, false},
 		"below filtered":      {func(tx *Txn) error { _, err := tx.CreateDeck("F::X"); return err }, false},
 		"filtered is no deck": {func(tx *Txn) error { _, err := tx.CreateDeck("f"); return err }, false},
 		"search": {func(tx *Txn) error {

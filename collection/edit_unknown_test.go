@@ -41,7 +41,7 @@ func TestPatchDeckKeepsTheRest(t *testing.T) {
 				return tx.saveDeck(d)
 			})
 			r.edit(func(tx *Txn) error {
-				return tx.PatchDeck(id, map[string]json.RawMessage{"collapsed": []byte("true"), "name": []byte(`"renamed"`)})
+				return tx.PatchDeck(context.Background(), id, map[string]json.RawMessage{"collapsed": []byte("true"), "name": []byte(`"renamed"`)})
 			})
 			r.view(func(tx *Txn) error {
 				d, err := tx.Deck(id)

@@ -141,7 +141,7 @@ func (t *Txn) countForDeck(delta scheduling.DeckDelta) error {
 
 // above lists the decks above d, as far as they exist.
 func (t *Txn) above(d *schema.Deck) ([]*schema.Deck, error) {
-	all, err := t.Decks()
+	all, err := t.allDecks()
 	if err != nil {
 		return nil, err
 	}

@@ -137,11 +137,40 @@ func TestUndoAfterFilteredDeckIsGone(t *testing.T) {
 	r.checkCollection()
 }
 
+// TestUndoOfFlaggedCard: a flag says nothing of the schedule, wherever it was set.
+func TestUndoOfFlaggedCard(t *testing.T) {
+	for name, flag := range map[string]func(r *rig, id int64){
+		"here": func(r *rig, id int64) {
+			r.edit(func(tx *Txn) error { _, err := tx.SetFlag(2, id); return err })
+		},
+		"after a sync": func(r *rig, id int64) {
+			r.start(0, false)
+			r.finish()
+			r.edit(func(tx *Txn) error { _, err := tx.SetFlag(2, id); return err })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, cards := studyRig(t)
+			const schedule = `SELECT did, odid, type, queue, due, ivl, reps, left FROM cards WHERE id = ?`
+			before := r.one(schedule, cards[0])
+			r.answer(cards[0], scheduling.Good)
+			flag(r, cards[0])
+			r.edit(func(tx *Txn) error { _, err := tx.UndoAnswer(); return err })
+			if got := r.one(schedule, cards[0]); got != before {
+				t.Errorf("got %s, want %s", got, before)
+			}
+			if got := r.one(`SELECT flags FROM cards WHERE id = ?`, cards[0]); got != "2" {
+				t.Errorf("the flag is now %s", got)
+			}
+		})
+	}
+}
+
 // TestUndoOfChangedCard: what somebody changed since is not overwritten.
 func TestUndoOfChangedCard(t *testing.T) {
 	r, cards := studyRig(t)
 	r.answer(cards[0], scheduling.Good)
-	r.edit(func(tx *Txn) error { _, err := tx.SetFlag(2, cards[0]); return err })
+	r.edit(func(tx *Txn) error { _, err := tx.Suspend(cards[0]); return err })
 	if err := r.s.Edit(t.Context(), testUser, func(tx *Txn) error { _, err := tx.UndoAnswer(); return err }); !errors.Is(err, ErrNothingToUndo) {
 		t.Errorf("got %v, want ErrNothingToUndo", err)
 	}

@@ -47,8 +47,8 @@ type Undone struct {
 // in a filtered deck that is gone since goes back to its home deck.
 //
 // It is ErrNothingToUndo if there was no answer today (a restart forgets it), or
-// if the card was changed since. Clients, too, forget an answer at the day's end:
-// the counters are those of a day.
+// if the card was changed since; a flag does not count, and stays. Clients, too,
+// forget an answer at the day's end: the counters are those of a day.
 func (t *Txn) UndoAnswer() (Undone, error) {
 	if t.readOnly {
 		return Undone{}, ErrReadOnly
@@ -66,7 +66,7 @@ func (t *Txn) UndoAnswer() (Undone, error) {
 		return Undone{}, ErrNothingToUndo
 	}
 	now, err := t.Card(undo.after.ID)
-	if errors.Is(err, ErrNoObject) || err == nil && now != undo.after {
+	if errors.Is(err, ErrNoObject) || err == nil && !sameButFlag(now, undo.after) {
 		t.study.undo = nil
 		return Undone{}, ErrNothingToUndo
 	}
@@ -74,6 +74,7 @@ func (t *Txn) UndoAnswer() (Undone, error) {
 		return Undone{}, err
 	}
 	row, wasStale := undo.before, t.stale
+	row.Flags = now.Flags
 	if err := t.homeIfDeckGone(&row); err != nil {
 		return Undone{}, err
 	}
@@ -92,13 +93,14 @@ func (t *Txn) UndoAnswer() (Undone, error) {
 	}
 	for _, b := range undo.buried {
 		now, err := t.Card(b.after.ID)
-		if errors.Is(err, ErrNoObject) || err == nil && now != b.after {
+		if errors.Is(err, ErrNoObject) || err == nil && !sameButFlag(now, b.after) {
 			continue
 		}
 		if err != nil {
 			return Undone{}, err
 		}
 		row := b.before
+		row.Flags = now.Flags
 		if err := save(&row); err != nil {
 			return Undone{}, err
 		}
@@ -118,6 +120,13 @@ func (t *Txn) UndoAnswer() (Undone, error) {
 	}
 	t.study.undo = nil
 	return Undone{CardID: undo.after.ID, ReviewKept: kept}, nil
+}
+
+// sameButFlag is true of a card that nothing but a flag was given since: neither
+// here nor on a device does that change the mod.
+func sameButFlag(now, before Card) bool {
+	now.Flags, now.USN = before.Flags, before.USN
+	return now == before
 }
 
 // homeIfDeckGone takes a card home whose filtered deck was deleted after the

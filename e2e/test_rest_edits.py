@@ -2,11 +2,13 @@
 import hashlib
 import json
 import os
+import urllib.error
 import urllib.parse
 import urllib.request
 
 import pytest
 
+import wire
 from harness import assert_same, check_database, diff, installed, settle
 from rest import Api, rest, same_collection  # noqa: F401
 
@@ -331,3 +333,72 @@ def test_lent_cards_are_exported(rest, mk, workdir):  # noqa: F811
     c = mk(NEWEST, login=False)
     c.import_apkg(path)
     assert {(x["did"], x["odid"]) for x in rows(c)["cards"].values()} == {("New of them", "Work::filtered-new")}
+
+
+def test_export_with_names_that_clients_change(rest, mk, workdir):  # noqa: F811
+    """The client refuses the whole package for one such name; and it does not keep the names that cannot be stored by PUT."""
+    acct = rest.account()
+    a, b = mk(NEWEST, acct=acct), mk(NEWEST, login=False)
+    a.add_note(["front", "back"])
+    a.first_upload()
+    w = wire.Wire(acct.url, 11)
+    assert w.login(acct.user, acct.password).status == 200
+    w.media_begin()
+    names = ["a:b.jpg", "a?b.jpg", "ab.jpg", 'd"e', "[x].jpg", "CON.txt", "end.", "end ", "x\ny", "y" * 130 + ".jpg", ":", "n\ufffe.jpg", "\u00a0", "Thumbs.db"]
+    assert w.media_upload(wire.media_zip([(name, name.encode()) for name in names])).status == 200
+    api = Api(rest, acct.user)
+    assert {f["name"] for f in api("list_media")["files"]} == set(names)
+    req = urllib.request.Request(api.base + "export_file", b'{"filetype": "colpkg"}')
+    path = os.path.join(str(workdir), "export.colpkg")
+    with urllib.request.urlopen(req, timeout=60) as r, open(path, "wb") as f:
+        f.write(r.read())
+    b.import_colpkg(path)
+    got = b.media()
+    assert len(got) == len(names)
+    assert sorted(got.values()) == sorted(hashlib.sha1(name.encode()).hexdigest() for name in names)
+    for name, was in {"ab.jpg": "ab.jpg", "de": 'd"e', "x.jpg": "[x].jpg", "con_.txt": "CON.txt", "end._": "end.", "end _": "end ", "n.jpg": "n\ufffe.jpg", " _": "\u00a0"}.items():
+        assert got[name] == hashlib.sha1(was.encode()).hexdigest(), name
+
+
+def test_names_that_clients_delete(rest, mk):  # noqa: F811
+    """A file that the API would not store is one that the client drops or renames by itself."""
+    acct = rest.account()
+    a = mk(NEWEST, acct=acct)
+    a.add_note(["front", "back"])
+    a.first_upload()
+    w = wire.Wire(acct.url, 11)
+    assert w.login(acct.user, acct.password).status == 200
+    w.media_begin()
+    names = ["Thumbs.db", "thumbs.db", ".DS_Store", "n\ufffe.jpg"]
+    assert w.media_upload(wire.media_zip([(name, name.encode()) for name in names])).status == 200
+    api = Api(rest, acct.user)
+    for i in range(3):
+        a.media_sync()
+        a.put_media("another %d.png" % i, data="x")  # the client looks through its folder
+    left = {f["name"] for f in api("list_media")["files"]}
+    assert not left & set(names), left
+    for name in names:
+        with pytest.raises(urllib.error.HTTPError) as e:
+            urllib.request.urlopen(urllib.request.Request(api.base + "media/" + urllib.parse.quote(name), b"x", method="PUT"), timeout=60)
+        assert e.value.code == 400
+
+
+def test_a_flag_is_no_answer(rest, mk):  # noqa: F811
+    """A card that was answered on a device keeps that, though the API gave it a flag before the device synced."""
+    acct = rest.account()
+    a = mk(NEWEST, acct=acct)
+    a.sched_ver(3)
+    card = a.card_ids(a.add_note(["front", "back"], deck="Study"))[0]
+    a.backdate()
+    a.first_upload()
+    assert a.answer("Study", ease=4) == [card]
+    a.exec("update cards set mod = mod - 50")  # before the flag
+    answered = rows(a)["cards"][str(card)]
+    assert answered["type"] == 2
+    api = Api(rest, acct.user)
+    assert api("flag_cards", ids=[card], flag=3) == {"cards": 1}
+    assert a.sync_ok()["result"] == "normal"
+    assert rows(a)["cards"][str(card)] == answered
+    same_collection(api, a)
+    settle(a)
+    check_database(a, [NEWEST])

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -51,11 +50,6 @@ func (s *Store) List(ctx context.Context, user, after string, limit int) ([]Entr
 	return list, err
 }
 
-// maxClientName is the longest name, in bytes, that clients give a file.
-const maxClientName = 120
-
-var deviceName = regexp.MustCompile(`^(?i)(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|$)`)
-
 // CheckNewName says why a name is not one for a new file; "" if it is. What came
 // from a client is taken under more names than these, but of what is stored here
 // first, clients change such names [run: 26.9.3], and notes refer to nothing then.
@@ -67,12 +61,14 @@ func CheckNewName(name string) (why string) {
 		return "is longer than 120 bytes"
 	case strings.ContainsAny(name, "[]<>:\"/?*^\\|\u00a0"):
 		return `has one of []<>:"/?*^\| or a space that does not break`
-	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return "has a control character"
+	case strings.ContainsFunc(name, droppedRune):
+		return "has a control character, or what is no character"
 	case strings.HasSuffix(name, " ") || strings.HasSuffix(name, "."):
 		return "ends with a space or a full stop"
 	case deviceName.MatchString(name):
 		return "is that of a device on Windows"
+	case forgotten(name):
+		return "is that of a file which clients delete"
 	}
 	return ""
 }

@@ -40,18 +40,49 @@ func Restore(c *Card) bool {
 	return true
 }
 
-// MoveTo moves a card to a normal deck, out of a filtered one if need be. How well
-// it is remembered was reckoned with the options of the old deck: it is reckoned
-// anew from its reviews with the next answer.
-func MoveTo(c *Card, deckID int64) {
+// MoveTo moves a card to a normal deck, out of a filtered one if need be; from and to
+// are the options of its home deck and of that deck. The steps that are left become
+// steps of the new deck. How well it is remembered was reckoned with the options of
+// the old deck: it is reckoned anew from its reviews with the next answer.
+func MoveTo(c *Card, deckID int64, from, to *Config) {
 	if c.OriginalDeckID != 0 {
 		ReturnHome(c)
+	}
+	switch c.Type {
+	case TypeLearning:
+		c.Left = leftIn(c.Left, from.LearnSteps, to.LearnSteps)
+	case TypeRelearning:
+		c.Left = leftIn(c.Left, from.RelearnSteps, to.RelearnSteps)
 	}
 	if d := ParseData(c.Data); d.Memory != nil || d.DesiredRetention != nil || d.Decay != nil {
 		d.Memory, d.DesiredRetention, d.Decay = nil, nil, nil
 		c.Data = d.String()
 	}
 	c.DeckID = deckID
+}
+
+// leftIn is what a card has left that goes on with other steps: those after the last
+// one that is no longer than the step it is in, at least one, and all of them if it
+// is at the beginning or has more left than there were. Without old steps nothing is
+// known. Where the number stays, so do the thousands in which old clients counted
+// the steps of the day [run: 26.9.3].
+func leftIn(left int64, from, to []float32) int64 {
+	remaining := left % 1000
+	if len(from) == 0 {
+		return left
+	}
+	n := int64(len(to))
+	if i := int64(len(from)) - remaining - 1; remaining >= 0 && i >= 0 {
+		for k, delay := range to {
+			if delay <= from[i] {
+				n = int64(len(to) - k - 1)
+			}
+		}
+	}
+	if n = max(n, 1); n == remaining {
+		return left
+	}
+	return n
 }
 
 // NeedsUnburying reports whether the buried cards are to be restored, because

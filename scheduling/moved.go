@@ -1,11 +1,11 @@
 package scheduling
 
 // Remember reckons anew how well a card is remembered, from its reviews, sorted by
-// time, and the options of the deck where it is now. New cards have nothing to
-// reckon. Where no review counts, clients leave it to the next answer to guess from
-// ease and interval [run].
+// time, and the options of the deck where it is now. New cards and those without an
+// entry in the log have nothing to reckon. Where no review counts, clients leave it
+// to the next answer to guess from ease and interval [run].
 func Remember(c *Card, revlog []RevlogEntry, config *Config, retention *float32, t Timing) error {
-	if c.Type == TypeNew {
+	if c.Type == TypeNew || len(revlog) == 0 {
 		return nil
 	}
 	f, err := NewFSRS(config.FSRSParams)

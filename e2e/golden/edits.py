@@ -55,6 +55,12 @@ def prepare():
     n.tags = ["old", "Parent::Child", "parent::child::low"]
     col.add_note(n, lab.decks["A"])
     cloze = n.id
+    # decks whose steps differ, and a card in each step
+    lab.preset("A", learn_steps=[1.0, 5.0, 10.0, 1440.0], relearn_steps=[5.0, 10.0])
+    lab.preset("A::B", learn_steps=[1.0, 20.0], relearn_steps=[5.0])
+    for left in range(1, 6):
+        db.execute("update cards set type = 1, queue = 3, due = ?, left = ?, did = ?, odid = 0, odue = 0 where id = ?",
+                   lab.today, left, lab.decks["A"], 50001 + 7 * (53 + left))
     # few columns that depend on the time of the recording
     for table, mod in (("notes", "mod"), ("cards", "mod"), ("decks", "mtime_secs"), ("notetypes", "mtime_secs"), ("deck_config", "mtime_secs")):
         db.execute(f"update {table} set usn = 3, {mod} = ?", LONG_AGO - 9)
@@ -132,12 +138,14 @@ def edits(lab):
     yield "clear unused tags", lambda: col.tags.clear_unused_tags()
     yield "delete notes", lambda: col.remove_notes([1004, 1005, 1009])
     yield "move cards", lambda: col.set_deck(col.db.list("select id from cards where nid in (1001, 1010, 1014, 1006) order by id"), did("A::B"))
+    yield "move learning cards", lambda: col.set_deck([50001 + 7 * i for i in range(52, 60)], did("A::B"))
     yield "suspend", lambda: sched.suspend_cards(col.db.list("select id from cards where nid between 1011 and 1016"))
     yield "unsuspend", lambda: sched.unsuspend_cards(col.db.list("select id from cards where nid between 1011 and 1013"))
     yield "bury", lambda: sched.bury_cards(col.db.list("select id from cards where nid between 1014 and 1020"), manual=True)
     yield "unbury", lambda: sched.unbury_cards(col.db.list("select id from cards where nid = 1017"))
     yield "unbury deck", lambda: sched.unbury_deck(did("A"))
     yield "flag", lambda: col.set_user_flag_for_cards(3, col.db.list("select id from cards where nid in (1001, 1012)"))
+    yield "flag others", lambda: col.set_user_flag_for_cards(5, col.db.list("select id from cards where usn = 3 order by id limit 3"))
     yield "unflag", lambda: col.set_user_flag_for_cards(0, col.db.list("select id from cards where nid in (1012, 1013)"))
     yield "reposition", lambda: sched.reposition_new_cards(
         col.db.list("select id from cards where type = 0 and queue = 0 and odid = 0 order by id limit 5"),
@@ -145,6 +153,8 @@ def edits(lab):
     yield "set due", lambda: sched.set_due_date(col.db.list("select id from cards where nid in (1017, 1018, 1500)"), "4!")
     yield "forget", lambda: sched.schedule_cards_as_new(
         col.db.list("select id from cards where nid in (1017, 1019)"), restore_position=True, reset_counts=True)
+    yield "forget backwards", lambda: sched.schedule_cards_as_new(
+        col.db.list("select id from cards where nid in (1018, 1020, 1021) order by id desc"), restore_position=False, reset_counts=False)
     yield "create deck", lambda: decks.id("\u00dcber::Neu:: Drei ")
     yield "rename deck", lambda: decks.rename(did("\u00dcber"), "Ober::Unter")
     yield "case of a deck", lambda: decks.rename(did("Ober"), "OBER")

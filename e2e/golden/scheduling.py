@@ -7,8 +7,9 @@ Run with the Python of an installed client (see ../README.md):
 It writes queues.json.gz (the order of study for one collection under many
 settings, and the counts of the deck list), sessions.json.gz (days of answers,
 one after the other), states.json.gz (buttons under random presets, memory from
-histories), actions.json.gz (changes without an answer) and timing.json.gz (days
-under many clocks). `go test ./scheduling` reads them.
+histories), actions.json.gz (changes without an answer), moves.json.gz (the steps
+that are left in another deck) and timing.json.gz (days under many clocks). `go test
+./scheduling` reads them.
 """
 
 import gzip
@@ -475,6 +476,27 @@ def filters():
     return out
 
 
+def record_moves():
+    """What a learning card has left in a deck with other steps: kind, steps there and here, and left before and after."""
+    lab = Lab(41, notes=5)
+    cid, rng, out = 50001, random.Random(3), []
+    pairs = [([1, 10], [1, 10]), ([1, 10], []), ([], [1, 10]), ([10], [10, 20]), ([1], [1, 10, 100]), ([5, 5], [5, 5, 5]),
+             ([1, 5, 10, 30], [1, 10]), ([0.5, 10], [1, 20]), ([1, 10, 60, 1440], [5, 70]), ([10, 1], [20, 5, 1])]
+    for _ in range(20):
+        pairs.append([[rng.choice([0.5, 1, 5, 10, 60, 1440]) for _ in range(rng.randint(0, 4))] for _ in range(2)])
+    for kind, steps in ((1, "learn_steps"), (3, "relearn_steps")):
+        for here, there in pairs:
+            lab.preset("A", **{steps: [float(x) for x in here]})
+            lab.preset("E", **{steps: [float(x) for x in there]})
+            lab.reopen()
+            for left in (0, 1, 2, 3, 4, 5, 1001, 1002, 2002, 2003, 3004):
+                lab.col.db.execute("update cards set did = ?, type = ?, queue = 1, due = 1900000000, left = ? where id = ?",
+                                   lab.decks["A"], kind, left, cid)
+                lab.col.set_deck([cid], lab.decks["E"])
+                out.append([kind, here, there, left, lab.col.db.scalar("select left from cards where id = ?", cid)])
+    return out
+
+
 def record_states():
     """The buttons of many cards under random presets, and memory states from histories."""
     from google.protobuf.json_format import MessageToDict
@@ -553,6 +575,7 @@ def child(job, **env):
 JOBS = {
     "queues": record_queues,
     "actions": record_actions,
+    "moves": record_moves,
     "states": record_states,
     "timing": record_timing_here,
     "sm2": lambda: record_session(5, False),
@@ -569,6 +592,7 @@ def main():
     os.makedirs(out, exist_ok=True)
     save(out, "queues", child("queues", ANKI_TEST_MODE="1", TZ="UTC"))
     save(out, "actions", child("actions", ANKI_TEST_MODE="1", TZ="UTC"))
+    save(out, "moves", child("moves", TZ="UTC"))
     save(out, "sessions", {"exact": [child("sm2", ANKI_TEST_MODE="1", TZ="UTC"), child("fsrs", ANKI_TEST_MODE="1", TZ="UTC")],
                            "fuzzed": [child("sm2", TZ="UTC"), child("fsrs", TZ="UTC")]})
     save(out, "states", child("states", TZ="UTC"))
