@@ -172,6 +172,92 @@ func testStall(t *testing.T) {
 	}
 }
 
+// TestRefusedBody: an answer to a request whose body nobody has read does not wait
+// for more of it than net/http needs to keep the connection, nor longer than for a
+// body that is read.
+func TestRefusedBody(t *testing.T) {
+	const stall = time.Minute
+	long := strings.Repeat("x", 16<<10) // more than net/http buffers
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/read":
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				http.Error(w, err.Error(), http.StatusRequestTimeout)
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+		case "/long":
+			_, _ = io.WriteString(w, long)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+	for name, tt := range map[string]struct {
+		path, header, body string
+		status             []int
+		took               time.Duration
+		closes             bool
+	}{
+		"huge":               {"/", "Content-Length: 99999999", "ab", []int{404}, 0, true},
+		"expects, refused":   {"/", "Content-Length: 5\r\nExpect: 100-continue", "", []int{404}, 0, true},
+		"expects, huge":      {"/", "Content-Length: 99999999\r\nExpect: 100-continue", "", []int{404}, 0, true},
+		"expects, in chunks": {"/", "Transfer-Encoding: chunked\r\nExpect: 100-continue", "", []int{404}, 0, true},
+		"expects, read":      {"/read", "Content-Length: 5\r\nExpect: 100-continue", "12345", []int{100, 200}, 0, false},
+		"small":              {"/", "Content-Length: 5", "12345", []int{404}, 0, false},
+		"stopped, read":      {"/read", "Content-Length: 5", "12", []int{408}, stall, true},
+		"stopped, long":      {"/long", "Content-Length: 5", "12", []int{200}, stall, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				line := newPipes()
+				line.serve(t, &guard{stall: stall, next: h})
+				conn, err := line.dial(t.Context(), "", "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				began := time.Now()
+				_ = conn.SetDeadline(began.Add(time.Hour)) // of the test's clock
+				head := "POST " + tt.path + " HTTP/1.1\r\nHost: x\r\n" + tt.header + "\r\n\r\n"
+				rd := bufio.NewReader(conn)
+				if !strings.Contains(head, "Expect") {
+					head += tt.body
+				}
+				if _, err := io.WriteString(conn, head); err != nil {
+					t.Fatal(err)
+				}
+				for _, want := range tt.status {
+					res, err := http.ReadResponse(rd, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if res.StatusCode == http.StatusContinue {
+						if _, err := io.WriteString(conn, tt.body); err != nil {
+							t.Fatal(err)
+						}
+					} else if _, err := io.Copy(io.Discard, res.Body); err != nil {
+						t.Error(err)
+					}
+					if took := time.Since(began); res.StatusCode != want || took != tt.took || want != 100 && res.Close != tt.closes {
+						t.Errorf("%s after %s, closes: %v", res.Status, took, res.Close)
+					}
+				}
+				if tt.closes {
+					if b, err := rd.Peek(1); err != io.EOF { //nolint:errorlint // by contract
+						t.Errorf("after the answer: %q, %v", b, err)
+					}
+					return
+				}
+				if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+					t.Fatal(err)
+				}
+				if res, err := http.ReadResponse(rd, nil); err != nil || res.StatusCode != http.StatusNotFound {
+					t.Errorf("the next request: %v, %v", res, err)
+				}
+			})
+		})
+	}
+}
+
 // TestStallWriter: a client that takes nothing is cut off.
 func TestStallWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

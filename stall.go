@@ -26,8 +26,14 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d := &deadlines{rc: http.NewResponseController(w), stall: g.stall}
 	// No deadline of the request before on this connection must hold.
 	d.clear()
-	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &stallBody{ReadCloser: r.Body, d: d}
+	if r.Body == nil || r.Body == http.NoBody {
+		d.ended = true
+	} else {
+		// In a copy: what of a body nobody has read, net/http reads only as far as
+		// it is little or asked for, if it finds its own body in its own request.
+		own := *r
+		own.Body = &stallBody{ReadCloser: r.Body, d: d}
+		r = &own
 	}
 	g.next.ServeHTTP(&stallWriter{ResponseWriter: w, d: d}, r)
 	// What is buffered still, and what of the body nobody has read.
@@ -40,7 +46,7 @@ type deadlines struct {
 	rc          *http.ResponseController
 	stall       time.Duration
 	read, write time.Time // when they were last moved
-	ended       bool      // the body has been read to its end
+	ended       bool      // no more will be read of the body, or can be
 }
 
 // rearm is how much of stall may pass before a deadline is moved again: not
@@ -68,32 +74,46 @@ func (d *deadlines) beforeRead() {
 
 // noRead lifts the read deadline when the body has ended: net/http goes on
 // reading in the background, to notice a client that goes away, and takes a
-// deadline that passes for that. (It lifts the deadline itself at the first end
-// of the body, but not when a handler reads once more.)
+// deadline that passes for that. (It does so itself in HTTP/1.)
 func (d *deadlines) noRead() {
 	d.read = time.Time{}
 	_ = d.rc.SetReadDeadline(time.Time{})
 }
 
+// beforeWrite is for both ways while there may be more of the body: before an
+// answer's beginning net/http reads what is left, if that is little.
 func (d *deadlines) beforeWrite() {
-	if now := time.Now(); now.Sub(d.write) > d.stall/rearm {
+	now, wait := time.Now(), d.stall
+	if !d.ended {
+		d.beforeRead()
+		wait += d.stall
+	}
+	if now.Sub(d.write) > d.stall/rearm {
 		d.write = now
-		_ = d.rc.SetWriteDeadline(now.Add(d.stall))
+		_ = d.rc.SetWriteDeadline(now.Add(wait))
 	}
 }
 
 type stallBody struct {
 	io.ReadCloser
-	d *deadlines
+	d   *deadlines
+	err error // of the read that was the last
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. After an error a body is not waited for again: some
+// decoders ask once more. The deadline that has passed stays, for net/http, which
+// looks for the rest of the body before it sends an answer.
 func (b *stallBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
 	b.d.beforeRead()
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
+		b.err, b.d.ended = err, true
+	}
+	if errors.Is(err, io.EOF) {
 		b.d.noRead()
-		b.d.ended = errors.Is(err, io.EOF)
 	}
 	return n, err
 }

@@ -82,6 +82,8 @@ func curl(ctx context.Context, args []string) (*http.Request, error) {
 			i++
 			method, body = "POST", args[i]
 			header.Set("Content-Type", "application/x-www-form-urlencoded") // as curl does
+		case a == "-o" && i+1 < len(args):
+			i++
 		case a == "-X" && i+1 < len(args):
 			i++
 			given = args[i]

@@ -205,9 +205,12 @@ func (s *Server) Handles(r *http.Request) bool {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.o.Now()
 	body := &countingReader{r: r.Body}
-	r.Body = body
+	// In a copy: net/http looks for its own body in its own request, to know
+	// whether an answer has to wait for the rest of it.
+	own := *r
+	own.Body = body
 	rw := &responder{ResponseWriter: w}
-	c := &call{s: s, r: r, addr: s.o.ClientAddr(r)}
+	c := &call{s: s, r: &own, addr: s.o.ClientAddr(r)}
 	err := s.serve(rw, c)
 	if err != nil {
 		rw.fail(c, err)

@@ -1,11 +1,13 @@
 package sync_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -444,6 +447,27 @@ func TestPanicIsOneFailedRequest(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != 500 {
 			t.Errorf("status %d", resp.StatusCode)
+		}
+	}
+}
+
+// TestRefusedBeforeItsBody: who is refused does not send the whole body first. The
+// deadline is for a server that waits for it.
+func TestRefusedBeforeItsBody(t *testing.T) {
+	srv := httptest.NewServer(ankisync.New(ankisync.Options{}))
+	defer srv.Close()
+	for _, header := range []string{"Content-Length: 99999999", "Content-Length: 5\r\nExpect: 100-continue"} {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		if _, err := io.WriteString(conn, "POST /nosuch HTTP/1.1\r\nHost: x\r\n"+header+"\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %v, %v", header, res, err)
 		}
 	}
 }
