@@ -33,6 +33,7 @@ func TestImportText(t *testing.T) {
 		"no first":    {"\tb\n", nil, []string{}},
 		"twice":       {"a\tb\na\tc\n", nil, []string{"a|c|"}},
 		"keeps":       {"a\tb\na\t\tt\n", nil, []string{"a|b|t"}},
+		"new tags":    {"#tags:x\na\tb\told\na\tc\tnew\n", nil, []string{"a|c|new x"}},
 		"line break":  {"a\t\"b\nc\"\n", nil, []string{"a|b<br>c|"}},
 		"too many":    {"a\tb\tt\tx\n", nil, []string{"a|b|t"}},
 		"no comma":    {"\n#a;b\ts\nc,d\n", nil, []string{"c|d|"}},

@@ -138,14 +138,18 @@ func (im *textImport) same(m *textModel, deck int64, first string) ([]int64, err
 	return out, nil
 }
 
-// fill gives notes those fields of a row that are not empty, and its tags.
+// fill gives notes those fields of a row that are not empty, and its tags, instead
+// of their own if the text has a column of tags.
 func (im *textImport) fill(ids []int64, from textNote) error {
 	for _, id := range ids {
 		n, err := im.t.Note(id)
 		if err != nil {
 			return err
 		}
-		fields, tags := n.FieldList(), append(n.TagList(), from.tags...)
+		fields, tags := n.FieldList(), from.tags
+		if !from.tagged {
+			tags = append(n.TagList(), tags...)
+		}
 		for i := range fields {
 			if i < len(from.fields) && from.fields[i] != "" {
 				fields[i] = from.fields[i]

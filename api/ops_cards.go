@@ -276,7 +276,7 @@ func answerCard(ctx context.Context, c *call) (any, error) {
 		if ease < 1 || ease > int64(len(ratings)) {
 			return badRequest("the card has %d buttons", len(ratings))
 		}
-		if err := c.unanswered(t, id); err != nil {
+		if err := c.unanswered(t, &card); err != nil {
 			return err
 		}
 		_, err = t.AnswerCard(collection.Answer{CardID: id, Rating: ratings[ease-1], Taken: taken})
@@ -291,11 +291,11 @@ func answerCard(ctx context.Context, c *call) (any, error) {
 	return v, err
 }
 
-// unanswered is a conflict if the card was answered since the caller got it, as he
-// shows with the key "latest_revlog": the answer to a call may be lost on its way,
+// unanswered is a conflict if the card was answered, or taken out of study, since
+// the caller got it, as he shows with the key "latest_revlog": the answer to a call may be lost on its way,
 // and a second one must not count again. The card's mod would not do: it has
 // seconds, and programs are quicker.
-func (c *call) unanswered(t *collection.Txn, cardID int64) error {
+func (c *call) unanswered(t *collection.Txn, card *collection.Card) error {
 	v, ok := c.p["latest_revlog"]
 	if !ok {
 		return nil
@@ -311,7 +311,7 @@ func (c *call) unanswered(t *collection.Txn, cardID int64) error {
 			return badRequest("latest_revlog must be a review of the card or null")
 		}
 	}
-	rs, err := t.LastReviews(cardID)
+	rs, err := t.LastReviews(card.ID)
 	if err != nil {
 		return err
 	}
@@ -321,6 +321,9 @@ func (c *call) unanswered(t *collection.Txn, cardID int64) error {
 	}
 	if newest != seen {
 		return &httpError{status: http.StatusConflict, detail: "The card was answered since."}
+	}
+	if card.Queue < 0 {
+		return &httpError{status: http.StatusConflict, detail: "The card was suspended or buried since."}
 	}
 	return nil
 }

@@ -59,3 +59,22 @@ func TestUndoAnswer(t *testing.T) {
 		t.Errorf("after another change: %s", got)
 	}
 }
+
+// TestAnswerOfSuspended: who says what he knows of the card is told that it is not
+// answered; a void call says nothing.
+func TestAnswerOfSuspended(t *testing.T) {
+	c := newClient(t, Options{}, collection.Options{})
+	c.ok("add_note", `{"model":"Basic","fields":{"Front":"f"}}`)
+	id := decodeTo[struct{ ID int64 }](t, c.ok("next_card", `{}`)).ID
+	c.ok("suspend_cards", fmt.Sprintf(`{"ids":[%d]}`, id))
+	c.wants(409, "answer_card", fmt.Sprintf(`{"id":%d,"ease":1,"latest_revlog":null}`, id))
+	c.ok("answer_card", fmt.Sprintf(`{"id":%d,"ease":1}`, id))
+	if log := c.ok("latest_revlog", "{}"); log != "[]" {
+		t.Errorf("the log is %s", log)
+	}
+	c.ok("unsuspend_cards", fmt.Sprintf(`{"ids":[%d]}`, id))
+	c.ok("answer_card", fmt.Sprintf(`{"id":%d,"ease":1,"latest_revlog":null}`, id))
+	if log := c.ok("latest_revlog", "{}"); log == "[]" {
+		t.Error("not answered")
+	}
+}

@@ -185,7 +185,7 @@ func (t *Txn) queue(deckID int64) (*scheduling.StudyQueue, error) {
 		t.study.queues, t.stale = nil, false
 	}
 	t.study.last = deckID
-	if q := t.study.queues[deckID]; q != nil && !q.Stale(day.Today) {
+	if q := t.study.queues[deckID]; q != nil && !q.Stale(day) {
 		return q, nil
 	}
 	t.study.balance = nil // counted anew with each queue, as clients do

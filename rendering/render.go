@@ -201,7 +201,10 @@ func (r *renderer) side(format string, side Side) (*Template, string, *TemplateE
 		return nil, "", nil
 	}
 	if err != nil {
-		problem := *err.(*TemplateError)
+		var problem TemplateError
+		if p := (*TemplateError)(nil); errors.As(err, &p) {
+			problem = *p
+		}
 		problem.Side = side
 		return nil, "", &problem
 	}

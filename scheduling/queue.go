@@ -222,8 +222,11 @@ func (q *StudyQueue) Advance(now int64) {
 	}
 }
 
-// Stale reports whether the queue is of another day than today.
-func (q *StudyQueue) Stale(today uint32) bool { return q.timing.Today != today }
+// Stale reports whether the queue is of another day than now. A collection that is
+// not a day old has more than one of the same number.
+func (q *StudyQueue) Stale(now Timing) bool {
+	return q.timing.Today != now.Today || q.timing.NextDayAt != now.NextDayAt
+}
 
 // Next are the cards to be shown next, at most limit: learning cards that are
 // due, the main queue, and learning cards that will be due soon. It is to be

@@ -260,9 +260,12 @@ func TestMissingParents(t *testing.T) {
 
 // TestNextAfterDay holds that a queue knows its day.
 func TestNextAfterDay(t *testing.T) {
-	q := &StudyQueue{timing: Timing{Today: 5}}
-	if q.Stale(5) || !q.Stale(6) {
+	q := &StudyQueue{timing: Timing{Today: 5, NextDayAt: 1000}}
+	if q.Stale(Timing{Now: 999, Today: 5, NextDayAt: 1000}) || !q.Stale(Timing{Now: 1000, Today: 6, NextDayAt: 2000}) {
 		t.Error("a queue of day 5 is stale on day 6 only")
+	}
+	if !q.Stale(Timing{Now: 1000, Today: 5, NextDayAt: 2000}) {
+		t.Error("the day before a collection's first one and that are both day 0")
 	}
 	if got := q.Next(0); len(got) != 0 {
 		t.Errorf("got %v", got)
