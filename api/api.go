@@ -96,7 +96,7 @@ type API struct {
 	large gate // for bodies
 	out   gate // for packages that are written
 
-	maxReviews, maxEdited, maxExported int // smaller in tests
+	maxReviews, maxEdited, maxExported, maxTextRows int // smaller in tests
 
 	mu    sync.Mutex
 	state map[string]*userState // by user
@@ -139,7 +139,7 @@ func New(o Options) *API {
 	}
 	return &API{
 		o: o, guard: newGuard(o), large: make(gate, maxLarge), out: make(gate, maxExports),
-		maxReviews: maxReviews, maxEdited: maxEdited, maxExported: maxPackageFiles,
+		maxReviews: maxReviews, maxEdited: maxEdited, maxExported: maxPackageFiles, maxTextRows: maxTextRows,
 		state: map[string]*userState{},
 	}
 }

@@ -62,6 +62,17 @@ func TestImportText(t *testing.T) {
 
 // TestTextsAsTheClient imports texts that the newest client's library imported: the
 // same notes are there afterwards (e2e/golden/texts.py).
+func TestImportLongText(t *testing.T) {
+	c := newClient(t, Options{}, collection.Options{})
+	c.h.maxTextRows = 2
+	c.ok("import_file", importOf("text", "a\tb\nc\td\n", "model", "Basic"))
+	before := meta(t, c.s)
+	c.wants(413, "import_file", importOf("text", "e\tf\n\ng\th\ni\tj\n", "model", "Basic"))
+	if meta(t, c.s) != before {
+		t.Error("a refused text changed something")
+	}
+}
+
 func TestTextsAsTheClient(t *testing.T) {
 	raw, err := os.ReadFile("testdata/texts.json")
 	if err != nil {

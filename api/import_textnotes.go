@@ -4,12 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/schema"
 )
+
+// maxTextRows is how many lines a text may have: some seconds of the user's lock.
+const maxTextRows = 100_000
 
 // importText adds a note for each line, or changes those that are the same.
 func (c *call) importText(ctx context.Context, data string) error {
@@ -18,6 +23,9 @@ func (c *call) importText(ctx context.Context, data string) error {
 		return err
 	}
 	f.html = c.p.truth("allow_html", f.html)
+	if err := f.checkRows(ctx, c.a.maxTextRows); err != nil {
+		return err
+	}
 	return c.a.o.Collections.EditWith(ctx, c.user, collection.EditOptions{Keep: collection.ReasonImport}, func(t *collection.Txn) error {
 		im := textImport{c: c, t: t, f: &f, models: map[string]*textModel{}, decks: map[string]int64{}}
 		var err error
@@ -38,6 +46,23 @@ func (c *call) importText(ctx context.Context, data string) error {
 }
 
 func (f *textFile) rows() *textReader { return &textReader{text: f.body, separator: f.separator} }
+
+// checkRows refuses a text that would keep the user's other calls and devices
+// waiting for long.
+func (f *textFile) checkRows(ctx context.Context, most int) error {
+	r := f.rows()
+	for n := 0; ; n++ {
+		if _, ok := r.next(); !ok {
+			return ctx.Err()
+		}
+		if n >= most {
+			return &httpError{status: http.StatusRequestEntityTooLarge, detail: fmt.Sprintf("There are more than %d lines: divide the text", most)}
+		}
+		if n%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
 
 // guidsIn are those notes of the text that are there.
 func (f *textFile) guidsIn(ctx context.Context, t *collection.Txn) (map[string]int64, error) {

@@ -30,9 +30,10 @@ const (
 )
 
 // Bodies that are larger than largeBody (bytes) come into a file. They are in memory
-// maxLarge at a time; the others wait as long as largePatience.
+// maxLarge at a time, with what they are decoded to; the others wait as long as
+// largePatience.
 const (
-	largeBody     = 1 << 20
+	largeBody     = 64 << 10
 	maxLarge      = 2
 	largePatience = 20 * time.Second
 )
