@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -248,14 +247,8 @@ func TestExportNotesBreaksOff(t *testing.T) {
 	srv := httptest.NewServer(c.h)
 	t.Cleanup(srv.Close)
 	for range maxExports + 1 { // the place of one that broke off is free again
-		resp, err := http.Post(srv.URL+"/collection/alice/export_file", "application/json", strings.NewReader(`{"filetype":"apkg"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		pkg, err := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		if err == nil {
-			t.Fatalf("%d %d bytes", resp.StatusCode, len(pkg))
+		if pkg, err := fetched(t, srv.URL, `{"filetype":"apkg"}`); err == nil {
+			t.Fatalf("%d bytes, and no error", len(pkg))
 		}
 	}
 	// One whose caller is gone ends before anything is made of it.

@@ -158,14 +158,9 @@ func TestExportBreaksOff(t *testing.T) {
 		srv := httptest.NewServer(c.h)
 		t.Cleanup(srv.Close)
 		for range maxExports + 1 { // the place of one that broke off is free again
-			resp, err := http.Post(srv.URL+"/collection/alice/export_file", "application/json", strings.NewReader(`{"filetype":"colpkg"}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			pkg, err := io.ReadAll(resp.Body)
-			_ = resp.Body.Close()
+			pkg, err := fetched(t, srv.URL, `{"filetype":"colpkg"}`)
 			if (err == nil) != b.whole {
-				t.Fatalf("%v: %d %d bytes, %v", b.err, resp.StatusCode, len(pkg), err)
+				t.Fatalf("%v: %d bytes, %v", b.err, len(pkg), err)
 			}
 			if !b.whole {
 				continue
@@ -180,4 +175,16 @@ func TestExportBreaksOff(t *testing.T) {
 			}
 		}
 	}
+}
+
+// fetched is a package as it comes over a connection; err is that of one that breaks
+// off.
+func fetched(t *testing.T, url, call string) (pkg []byte, err error) {
+	t.Helper()
+	resp, err := http.Post(url+"/collection/alice/export_file", "application/json", strings.NewReader(call))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
 }
