@@ -263,6 +263,10 @@ func (t *Txn) RenameDeck(ctx context.Context, id int64, to string) error {
 	if native, err = t.placeDeck(native, id); err != nil {
 		return err
 	}
+	taken, err := t.namesBeside(d, below)
+	if err != nil {
+		return err
+	}
 	depth := strings.Count(d.Name, deckSeparator) + 1
 	d.Name = native
 	if err := t.saveDeck(d); err != nil {
@@ -277,11 +281,31 @@ func (t *Txn) RenameDeck(ctx context.Context, id int64, to string) error {
 		if err := checkDeckName(c.Name); err != nil {
 			return err
 		}
+		if taken[sqlite.Fold(c.Name)] {
+			return refuse("there is a deck %q already", schema.HumanDeckName(c.Name))
+		}
 		if err := t.saveDeck(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// namesBeside are the names, folded, of all decks but one and those below it. A deck
+// may be without the one above it: then names below a free one are taken.
+func (t *Txn) namesBeside(d *schema.Deck, below []*schema.Deck) (map[string]bool, error) {
+	all, err := t.allDecks()
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]bool, len(all))
+	for _, o := range all {
+		names[sqlite.Fold(o.Name)] = true
+	}
+	for _, o := range append(below, d) {
+		delete(names, sqlite.Fold(o.Name))
+	}
+	return names, nil
 }
 
 // ReparentDeck moves a deck, with those below it, below another one; parent 0

@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,6 +97,36 @@ func TestRenameIsBounded(t *testing.T) {
 		})
 		if (err == nil) != c.fits {
 			t.Errorf("to %.20q: %v", c.to, err)
+		}
+	}
+}
+
+// TestRenameOntoOrphans: a name below a free one is taken by a deck that lacks the
+// one above it.
+func TestRenameOntoOrphans(t *testing.T) {
+	r := newRig(t, Options{})
+	r.seed(testUser)
+	r.edit(func(tx *Txn) error {
+		for _, name := range []string{"A::b", "X::B"} {
+			if _, err := tx.CreateDeck(name); err != nil {
+				return err
+			}
+		}
+		_, err := tx.h.exec(`DELETE FROM decks WHERE name = 'X'`)
+		return err
+	})
+	for _, to := range []string{"X", "Y"} {
+		fits := to == "Y"
+		err := r.s.Edit(t.Context(), testUser, func(tx *Txn) error {
+			d, err := tx.DeckByName("A")
+			if err != nil {
+				return err
+			}
+			return tx.RenameDeck(t.Context(), d.ID, to)
+		})
+		var refused *EditError
+		if (err == nil) != fits || !fits && !errors.As(err, &refused) {
+			t.Errorf("to %s: %v", to, err)
 		}
 	}
 }
