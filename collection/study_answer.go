@@ -78,6 +78,11 @@ func (t *Txn) AnswerCard(a Answer) (Card, error) {
 		return Card{}, err
 	}
 	if result.Leech {
+		_, known, err := t.knownTag(scheduling.LeechTag)
+		if err != nil {
+			return Card{}, err
+		}
+		undo.leechIsNew = !known
 		n, err := t.AddNoteTags([]int64{row.NID}, []string{scheduling.LeechTag}, false)
 		if err != nil {
 			return Card{}, err

@@ -197,6 +197,43 @@ func TestFailedEditKeepsUndo(t *testing.T) {
 	r.wantRows(`SELECT count(*) FROM revlog`, "0")
 }
 
+// TestUndoOfLeechInList: the tag goes from the list again, unless it was there, is
+// in use by now, or a device may have it.
+func TestUndoOfLeechInList(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before, between func(r *rig)
+		want            []string
+	}{
+		"new": {want: []string{"x"}},
+		"known": {before: func(r *rig) {
+			r.edit(func(tx *Txn) error { _, err := tx.registerTag("Leech"); return err })
+		}, want: []string{"Leech", "x"}},
+		"in use": {between: func(r *rig) {
+			r.edit(func(tx *Txn) error {
+				nt, err := tx.Notetypes()
+				if err != nil {
+					return err
+				}
+				_, _, err = tx.AddNote(NewNote{NotetypeID: nt[0].ID, Fields: []string{"other", ""}, Tags: []string{"LEECH"}})
+				return err
+			})
+		}, want: []string{"leech", "x"}},
+		"synced": {between: func(r *rig) { r.start(0, false); r.finish() }, want: []string{"leech", "x"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, cards := studyRig(t)
+			r.edit(func(tx *Txn) error { _, err := tx.SetDueDate("0", cards[0]); return err })
+			for _, step := range []func(*rig){tt.before, func(r *rig) { r.answer(cards[0], scheduling.Again) }, tt.between} {
+				if step != nil {
+					step(r)
+				}
+			}
+			r.edit(func(tx *Txn) error { _, err := tx.UndoAnswer(); return err })
+			r.wantRows(`SELECT tag FROM tags ORDER BY tag`, tt.want...)
+		})
+	}
+}
+
 // TestLeech: the tag, the suspension, and their undoing.
 func TestLeech(t *testing.T) {
 	r, cards := studyRig(t)

@@ -15,6 +15,7 @@ type answerUndo struct {
 	day           uint32 // on which deck counts
 	buried        []buriedCard
 	leech         bool // the note got the tag
+	leechIsNew    bool // which was not in the list
 	// queue was moved on by step, unless it is nil.
 	queue *scheduling.StudyQueue
 	step  scheduling.Step
@@ -42,7 +43,7 @@ type Undone struct {
 
 // UndoAnswer takes back the last answer that was given through this Store: the
 // card and the siblings that it buried are what they were, the decks' counters are
-// lowered, a tag that it added is removed. The review is removed from the log if
+// lowered, a tag that it added is removed, also from the list of tags. The review is removed from the log if
 // no device can have got it; else the cards get a new mod. A card that was answered
 // in a filtered deck that is gone since goes back to its home deck.
 //
@@ -112,6 +113,9 @@ func (t *Txn) UndoAnswer() (Undone, error) {
 		if _, err := t.RemoveNoteTags([]int64{undo.before.NID}, []string{scheduling.LeechTag}, false); err != nil {
 			return Undone{}, err
 		}
+		if err := t.unlistLeech(undo, kept); err != nil {
+			return Undone{}, err
+		}
 	}
 	if !wasStale && undo.queue != nil && t.study.queues[t.study.last] == undo.queue {
 		undo.queue.Undo(undo.step, row.Mod)
@@ -127,6 +131,20 @@ func (t *Txn) UndoAnswer() (Undone, error) {
 func sameButFlag(now, before Card) bool {
 	now.Flags, now.USN = before.Flags, before.USN
 	return now == before
+}
+
+// unlistLeech takes the tag from the list if the answer put it there, no device can
+// have got it, and no note has it.
+func (t *Txn) unlistLeech(undo *answerUndo, kept bool) error {
+	if !undo.leechIsNew || kept {
+		return nil
+	}
+	_, err := t.h.exec(`DELETE FROM tags WHERE tag = ? AND usn = ? AND NOT EXISTS (SELECT 1 FROM notes WHERE tags LIKE ?)`,
+		scheduling.LeechTag, t.usn, "% "+scheduling.LeechTag+" %")
+	if err != nil {
+		return fmt.Errorf("remove tag: %w", err)
+	}
+	return nil
 }
 
 // homeIfDeckGone takes a card home whose filtered deck was deleted after the
