@@ -22,6 +22,7 @@ type textFile struct {
 	labels                                         []string // of the columns; a field's name makes it the field
 	matches                                        matches
 	inDeck                                         bool // only notes with a card in the row's deck are the same
+	full                                           bool // each column of the first row is something else than a field
 	body                                           string
 }
 
@@ -70,6 +71,8 @@ func parseText(text string) (textFile, error) {
 	}
 	r := textReader{text: labels, separator: f.separator}
 	f.labels, _ = r.next()
+	row, ok := f.rows().next()
+	f.full = ok && f.after(-1) >= len(row)
 	return f, nil
 }
 
@@ -168,6 +171,12 @@ func (f *textFile) places(fields []schema.Field) places {
 			p.fields[0] = 0 // whatever else it is, as in clients
 		}
 		at = slices.Max(p.fields)
+	} else if f.full && f.modelColumn < 0 {
+		for i := range fields {
+			p.fields[i] = -1
+		}
+		p.fields[0] = 0 // likewise
+		return p
 	} else {
 		for i := range fields {
 			at = f.after(at)

@@ -31,6 +31,10 @@ func TestImportText(t *testing.T) {
 		"tags column": {"#tags column:2\na\tt1 t2\tb\n", nil, []string{"a|b|t1 t2"}},
 		"empty":       {"", nil, []string{}},
 		"no first":    {"\tb\n", nil, []string{}},
+		"spaces":      {" \tb\n", nil, []string{" |b|"}},
+		"only guids":  {"#guid column:1\nG\nH\tb\n", nil, []string{"G||", "H||"}},
+		"only tags":   {"#tags column:1\nt1 t2\n", nil, []string{"t1 t2||t1 t2"}},
+		"ends early":  {"#guid column:1\nG\ta\nH\n", nil, []string{"a||", "||"}},
 		"twice":       {"a\tb\na\tc\n", nil, []string{"a|c|"}},
 		"keeps":       {"a\tb\na\t\tt\n", nil, []string{"a|b|t"}},
 		"new tags":    {"#tags:x\na\tb\told\na\tc\tnew\n", nil, []string{"a|c|new x"}},
@@ -60,8 +64,7 @@ func TestImportText(t *testing.T) {
 	}
 }
 
-// TestTextsAsTheClient imports texts that the newest client's library imported: the
-// same notes are there afterwards (e2e/golden/texts.py).
+// TestImportLongText: a text that is too long is refused as a whole.
 func TestImportLongText(t *testing.T) {
 	c := newClient(t, Options{}, collection.Options{})
 	c.h.maxTextRows = 2
@@ -73,6 +76,8 @@ func TestImportLongText(t *testing.T) {
 	}
 }
 
+// TestTextsAsTheClient imports texts that the newest client's library imported: the
+// same notes are there afterwards (e2e/golden/texts.py).
 func TestTextsAsTheClient(t *testing.T) {
 	raw, err := os.ReadFile("testdata/texts.json")
 	if err != nil {

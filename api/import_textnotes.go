@@ -109,8 +109,8 @@ func (im *textImport) row(row []string) error {
 		return err
 	}
 	n := im.f.note(row, m.places)
-	if strings.TrimSpace(n.fields[0]) == "" {
-		return nil
+	if n.given[0] && n.fields[0] == "" {
+		return nil // as in clients, but a row that ends before it is a note
 	}
 	if id, ok := im.guids[n.guid]; ok && n.guid != "" {
 		if im.f.matches != updateCurrent {
@@ -118,7 +118,7 @@ func (im *textImport) row(row []string) error {
 		}
 		return im.replace(id, m, n)
 	}
-	if n.guid == "" && im.f.matches != keepBoth {
+	if n.guid == "" && n.given[0] && im.f.matches != keepBoth {
 		same, err := im.same(m, deck, n.fields[0])
 		if err != nil {
 			return err

@@ -96,6 +96,15 @@ GROUPS = {
         TAB + BASIC + "#columns:Front\tFront\tBack\n#deck column:1\nD6\tf5\tb\n", TAB + BASIC + "#columns:Front\tBack\tBack\n#deck column:3\nf6\tb\tD7\n",
         TAB + BASIC + "#columns:Front\tX\tBack\n#tags column:1\nf7\tx\tb\n", TAB + BASIC + "#columns:Back\tFront\tD\tX\n#deck column:3\nb\tf8\tD8\tt\n",
     ],
+    # A column that is something else is the first field, too, if no other is left in the text.
+    "first field": [
+        TAB + BASIC + "  \tspaces\n", TAB + BASIC + "\u00a0\tno break\n", TAB + BASIC + " \n", TAB + BASIC + "#guid column:1\nG1\nG2\n", TAB + BASIC + "#guid column:1\nG1\n",
+        TAB + BASIC + "#tags column:1\nt1 t2\n", TAB + BASIC + "#deck column:1\nD1\n", TAB + "#notetype column:1\nBasic\n",
+        TAB + BASIC + "#guid column:1\n#tags column:2\nG3\tt3\n", TAB + BASIC + "#guid column:2\n#tags column:1\nt4\tG4\n", TAB + BASIC + "#guid column:1\n#deck column:2\n#tags column:3\nG5\tD2\tt5\n",
+        TAB + BASIC + "#guid column:1\nG6\nG7\tx\n", TAB + BASIC + "#guid column:1\nG8\tx\nG9\n", TAB + BASIC + "#tags column:2\na\tt6\n", TAB + BASIC + "#tags column:1\n\tb\n\n",
+        TAB + "#notetype column:1\n#guid column:2\nBasic\tG10\n", TAB + BASIC + "#columns:Back\tFront\ny\n", TAB + BASIC + "#columns:Back\tFront\nz\t\n",
+        TAB + BASIC + "#guid column:2\n#tags column:3\nc\tG11\tt7\n", TAB + BASIC + "#guid column:1\n#columns:\tX\tFront\nG11\tx\n",
+    ],
     # The library remembers both lines for the next import.
     "matches": [
         TAB + BASIC + "#deck:D1\na\tb\n", TAB + BASIC + "#if matches:keep current\na\tc\nd\te\n", TAB + BASIC + "#if matches:keep both\na\tf\n",
