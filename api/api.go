@@ -94,6 +94,7 @@ type API struct {
 	o     Options
 	guard *guard
 	large gate // for bodies
+	huge  gate // likewise
 	out   gate // for packages that are written
 
 	maxReviews, maxEdited, maxExported, maxTextRows int // smaller in tests
@@ -138,7 +139,7 @@ func New(o Options) *API {
 		o.ClientAddr = peerAddr
 	}
 	return &API{
-		o: o, guard: newGuard(o), large: make(gate, maxLarge), out: make(gate, maxExports),
+		o: o, guard: newGuard(o), large: make(gate, maxLarge), huge: make(gate, maxHuge), out: make(gate, maxExports),
 		maxReviews: maxReviews, maxEdited: maxEdited, maxExported: maxPackageFiles, maxTextRows: maxTextRows,
 		state: map[string]*userState{},
 	}

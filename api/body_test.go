@@ -109,29 +109,41 @@ func TestLargeBody(t *testing.T) {
 // do not.
 func TestFewLargeBodiesAtOnce(t *testing.T) {
 	c := newClient(t, Options{}, collection.Options{})
-	large := `{"x":"` + strings.Repeat("a", largeBody) + `"}`
-	c.ok("list_tags", large)
-	for range maxLarge {
-		c.h.large <- struct{}{}
-	}
-	c.ok("list_tags", "{}")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	r := httptest.NewRequestWithContext(ctx, "POST", "http://127.0.0.1/", strings.NewReader(large))
-	r.URL.Path, r.RemoteAddr = "/collection/alice/list_tags", "127.0.0.1:1"
-	w := httptest.NewRecorder()
-	c.h.ServeHTTP(w, r)
-	if w.Code != 503 {
-		t.Errorf("status %d, want 503: %s", w.Code, w.Body)
-	}
-	<-c.h.large
-	for range 3 { // the place is given back
-		c.ok("list_tags", large)
-		c.wants(500, "list_tags", large[5:len(large)-1])
-		c.wants(413, "list_tags", large+strings.Repeat(" ", DefaultMaxBodyBytes))
-	}
-	if n := len(c.h.large); n != maxLarge-1 {
-		t.Errorf("%d places are taken, want %d", n, maxLarge-1)
+	large, huge := `{"x":"`+strings.Repeat("a", hugeBody-8)+`"}`, `{"x":"`+strings.Repeat("a", hugeBody)+`"}`
+	for name, tt := range map[string]struct {
+		places      gate
+		body, other string
+	}{
+		"large": {c.h.large, large, huge},
+		"huge":  {c.h.huge, huge, large},
+	} {
+		c.ok("list_tags", tt.body)
+		for range cap(tt.places) {
+			tt.places <- struct{}{}
+		}
+		c.ok("list_tags", "{}")
+		c.ok("list_tags", tt.other)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		r := httptest.NewRequestWithContext(ctx, "POST", "http://127.0.0.1/", strings.NewReader(tt.body))
+		r.URL.Path, r.RemoteAddr = "/collection/alice/list_tags", "127.0.0.1:1"
+		w := httptest.NewRecorder()
+		c.h.ServeHTTP(w, r)
+		if w.Code != 503 {
+			t.Errorf("%s: status %d, want 503: %s", name, w.Code, w.Body)
+		}
+		<-tt.places
+		for range 3 { // the place is given back
+			c.ok("list_tags", tt.body)
+			c.wants(500, "list_tags", tt.body[5:len(tt.body)-1])
+			c.wants(413, "list_tags", tt.body+strings.Repeat(" ", DefaultMaxBodyBytes))
+		}
+		if n := len(tt.places); n != cap(tt.places)-1 {
+			t.Errorf("%s: %d places are taken, want %d", name, n, cap(tt.places)-1)
+		}
+		for len(tt.places) > 0 {
+			<-tt.places
+		}
 	}
 }
 
@@ -140,10 +152,10 @@ func TestFewLargeBodiesAtOnce(t *testing.T) {
 func TestSlowSenders(t *testing.T) {
 	tmp := t.TempDir()
 	c := newClient(t, Options{TempDir: tmp}, collection.Options{})
-	begin := `{"x":"` + strings.Repeat("a", largeBody+100)
+	begin := `{"x":"` + strings.Repeat("a", hugeBody+100)
 	var senders []*io.PipeWriter
 	codes := make(chan int)
-	for range maxLarge {
+	for range maxHuge {
 		body, sender := io.Pipe()
 		senders = append(senders, sender)
 		r := httptest.NewRequest("POST", "http://127.0.0.1/", body)
@@ -169,8 +181,8 @@ func TestSlowSenders(t *testing.T) {
 			t.Errorf("sender %d: %d, want %d", i, got, want)
 		}
 	}
-	if left, err := os.ReadDir(tmp); len(left) > 0 || err != nil || len(c.h.large) > 0 {
-		t.Errorf("left: %v, %v, %d places", left, err, len(c.h.large))
+	if left, err := os.ReadDir(tmp); len(left) > 0 || err != nil || len(c.h.huge) > 0 {
+		t.Errorf("left: %v, %v, %d places", left, err, len(c.h.huge))
 	}
 	if err := os.Remove(tmp); err != nil {
 		t.Fatal(err)

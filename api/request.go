@@ -29,12 +29,15 @@ const (
 	maxElements = 1 << 20 // ids or texts of a list
 )
 
-// Bodies that are larger than largeBody (bytes) come into a file. They are in memory
-// maxLarge at a time, with what they are decoded to; the others wait as long as
-// largePatience.
+// Bodies that are larger than largeBody (bytes) come into a file. They are in memory,
+// with the tenfold that they are decoded to, maxLarge at a time, and those that are
+// larger than hugeBody maxHuge at a time; the others wait as long as largePatience.
+// A call keeps its place while it waits for a user's sync, so there are some.
 const (
 	largeBody     = 64 << 10
-	maxLarge      = 2
+	hugeBody      = 1 << 20
+	maxLarge      = 8
+	maxHuge       = 2
 	largePatience = 20 * time.Second
 )
 
@@ -93,7 +96,11 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) (bod
 	} else if err != nil {
 		return nil, leave, bodyError(err)
 	}
-	place, err := a.large.enter(r.Context())
+	places := a.large
+	if size > hugeBody {
+		places = a.huge
+	}
+	place, err := places.enter(r.Context())
 	if err != nil {
 		return nil, leave, err
 	}
