@@ -201,7 +201,7 @@ func (r *renderer) side(format string, side Side) (*Template, string, *TemplateE
 		return nil, "", nil
 	}
 	if err != nil {
-		var problem TemplateError
+		problem := TemplateError{Detail: err.Error()}
 		if p := (*TemplateError)(nil); errors.As(err, &p) {
 			problem = *p
 		}
