@@ -292,9 +292,9 @@ func answerCard(ctx context.Context, c *call) (any, error) {
 }
 
 // unanswered is a conflict if the card was answered, or taken out of study, since
-// the caller got it, as he shows with the key "latest_revlog": the answer to a call may be lost on its way,
-// and a second one must not count again. The card's mod would not do: it has
-// seconds, and programs are quicker.
+// the caller got it, as he shows with the key "latest_revlog": the answer to a
+// call may be lost on its way, and a second one must not count again. The card's
+// mod would not do: it has seconds, and programs are quicker.
 func (c *call) unanswered(t *collection.Txn, card *collection.Card) error {
 	v, ok := c.p["latest_revlog"]
 	if !ok {
