@@ -22,18 +22,20 @@ import (
 func TestInPlaceFails(t *testing.T) {
 	s, root := newStore(t, media.Options{})
 	boom := errors.New("boom")
-	var once, theirs atomic.Bool
-	stored := make(chan struct{})
+	var once, ours, theirs atomic.Bool
+	staged, stored := make(chan struct{}), make(chan struct{})
 	s.SetHook(func(step string) error {
 		switch {
 		case theirs.Load():
 		case step == "close" && once.CompareAndSwap(false, true):
+			<-staged // or ours would pass for theirs there, and wait for this with the user's lock
 			theirs.Store(true)
 			mustApply(t, s, entry{"a", "theirs"}, entry{"b", "theirs"}, entry{"c", "theirs"}, entry{"d", "theirs"}, entry{"d", ""})
 			theirs.Store(false)
 			close(stored)
 			return boom
-		case step == "staged": // not before they are stored
+		case step == "staged" && ours.CompareAndSwap(false, true): // not before they are stored
+			close(staged)
 			<-stored
 		}
 		return nil
