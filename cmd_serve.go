@@ -54,7 +54,8 @@ func serveAction(c *cli.Context) error {
 	if err != nil {
 		return commandHint(c, err)
 	}
-	log := newLogger(c.App.ErrWriter, cfg)
+	log, flush := newLogger(c.App.ErrWriter, cfg)
+	defer flush()
 	log.Info(fmt.Sprintf("ankisyncd %s (%s)", programVersion(), homepage))
 	logConfig(log, cfg)
 	if c.Args().Len() > 1 {

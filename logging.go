@@ -14,8 +14,9 @@ import (
 	"github.com/ankisyncd/ankisyncd/config"
 )
 
-// newLogger makes the log that log_format and log_level ask for.
-func newLogger(w io.Writer, cfg *config.Config) *slog.Logger {
+// newLogger makes the log that log_format and log_level ask for. flush writes
+// what waits to be written.
+func newLogger(w io.Writer, cfg *config.Config) (log *slog.Logger, flush func()) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
 		level = slog.LevelInfo // Validate has refused it
@@ -23,11 +24,13 @@ func newLogger(w io.Writer, cfg *config.Config) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	switch cfg.LogFormat {
 	case config.LogText:
-		return slog.New(slog.NewTextHandler(w, o))
+		return slog.New(slog.NewTextHandler(w, o)), func() {}
 	case config.LogJSON:
-		return slog.New(slog.NewJSONHandler(w, o))
+		return slog.New(slog.NewJSONHandler(w, o)), func() {}
 	}
-	return slog.New(&originalHandler{out: &lockedWriter{w: w}, level: level, name: "ankisyncd"})
+	out := &lineWriter{w: w}
+	// A log that cannot be written has nobody to tell.
+	return slog.New(&originalHandler{out: out, level: level, name: "ankisyncd"}), func() { _ = out.flush() }
 }
 
 // originalHandler writes lines as the Python servers did, for the filters that
@@ -39,7 +42,7 @@ func newLogger(w io.Writer, cfg *config.Config) *slog.Logger {
 // logger's name instead, behind "ankisyncd.". Line breaks in what is logged are
 // escaped: nobody can write a line of his own into the log.
 type originalHandler struct {
-	out   *lockedWriter
+	out   *lineWriter
 	level slog.Level
 	name  string
 	attrs []byte // of With, as they are written
@@ -49,15 +52,68 @@ type originalHandler struct {
 // loggerKey is the attribute that names the logger.
 const loggerKey = "logger"
 
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
+// lineWriter writes lines, and those of many small requests together: a write for
+// each is a tenth of what a status check costs.
+type lineWriter struct {
+	w io.Writer
+
+	mu      sync.Mutex
+	held    []byte    // whole lines that wait
+	last    time.Time // of the last write
+	waiting bool      // for the timer
+	timer   *time.Timer
 }
 
-func (l *lockedWriter) write(b []byte) error {
+const (
+	// together is how long a line may wait, after the one before was written, for
+	// others to be written with it.
+	together = 20 * time.Millisecond
+	// maxHeld is how many bytes of lines may wait.
+	maxHeld = 16 << 10
+)
+
+// write writes a line. One that may wait does so, if another was written less than
+// a moment ago; one that may not is written at once, behind those that wait.
+func (l *lineWriter) write(b []byte, now time.Time, mayWait bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	since := now.Sub(l.last)
+	if mayWait && since >= 0 && since < together && len(l.held)+len(b) <= maxHeld {
+		l.held = append(l.held, b...)
+		if !l.waiting {
+			l.waiting = true
+			if l.timer == nil {
+				l.timer = time.AfterFunc(together-since, func() { _ = l.flush() })
+			} else {
+				l.timer.Reset(together - since)
+			}
+		}
+		return nil
+	}
+	if len(l.held) > 0 {
+		l.held = append(l.held, b...)
+		return l.writeHeld()
+	}
+	l.last = now
 	_, err := l.w.Write(b)
+	return err
+}
+
+// flush writes the lines that wait.
+func (l *lineWriter) flush() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = false
+	if len(l.held) == 0 {
+		return nil
+	}
+	return l.writeHeld()
+}
+
+func (l *lineWriter) writeHeld() error {
+	l.last = time.Now()
+	_, err := l.w.Write(l.held)
+	l.held = l.held[:0]
 	return err
 }
 
@@ -102,7 +158,7 @@ func (h *originalHandler) Handle(_ context.Context, r slog.Record) error {
 	b = append(b, escapeLine(r.Message)...)
 	b = append(b, l.attrs...)
 	l.b = append(b, '\n')
-	return h.out.write(l.b)
+	return h.out.write(l.b, t, r.Level <= slog.LevelInfo)
 }
 
 // WithAttrs implements slog.Handler.

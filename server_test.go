@@ -34,7 +34,7 @@ import (
 // whatever is in it.
 func TestOriginalLog(t *testing.T) {
 	var b bytes.Buffer
-	log := newLogger(&b, config.Default())
+	log, _ := newLogger(&b, config.Default())
 	log.Debug("not shown")
 	log.With(loggerKey, "users").Info("Authentication failed for user bob")
 	log.WithGroup("g").Warn("evil\n[2026-01-01 00:00:00,000]:INFO:x:y", "user", "a b", "n", 1)
@@ -53,7 +53,9 @@ func TestLogFormats(t *testing.T) {
 		var b bytes.Buffer
 		cfg := config.Default()
 		cfg.LogFormat, cfg.LogLevel = format, "debug"
-		newLogger(&b, cfg).Debug("m", "a", 1)
+		log, flush := newLogger(&b, cfg)
+		log.Debug("m", "a", 1)
+		flush()
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%s: %s", format, &b)
 		}
