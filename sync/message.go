@@ -57,6 +57,9 @@ func (c *call) head() (msg []byte, whole bool, err error) {
 	if c.noPayload {
 		return []byte("{}"), true, nil
 	}
+	if c.whole != nil {
+		return c.whole, true, nil
+	}
 	limit := c.messageLimit()
 	small := min(limit, smallMessage)
 	var b bytes.Buffer

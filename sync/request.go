@@ -36,6 +36,8 @@ type call struct {
 
 	// payload is the decoded body, to be read once.
 	payload io.Reader
+	// whole is instead of payload, where all of a message is decoded already.
+	whole []byte
 	// kept is an upload's body, undecoded, of protocol 11.
 	kept *keptBody
 	// again returns the decoded body from its beginning; nil if that is gone

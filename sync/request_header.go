@@ -2,6 +2,7 @@ package sync
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -35,8 +36,45 @@ func (c *call) readHeader() error {
 	if err := c.authenticate(); err != nil {
 		return err
 	}
-	return c.readZstd(http.MaxBytesReader(nil, c.r.Body, c.wireLimit()))
+	body := http.MaxBytesReader(nil, c.r.Body, c.wireLimit())
+	if n := c.r.ContentLength; c.step.message != nil && 0 < n && n <= tinyBody {
+		return c.readTiny(body, n)
+	}
+	return c.readZstd(body)
 }
+
+// tinyBody is the size up to which a body is decoded in one go, in bytes: a stream
+// has several times the cost of a status check's few words.
+const tinyBody = 1 << 10
+
+// readTiny reads a body of n bytes. All that is wrong or large about it is left to
+// readZstd.
+func (c *call) readTiny(body io.Reader, n int64) error {
+	b := make([]byte, n)
+	k, err := io.ReadFull(body, b)
+	if err != nil {
+		return c.readZstd(io.MultiReader(bytes.NewReader(b[:k]), body))
+	}
+	msg, err := tinyDecoder().DecodeAll(b, make([]byte, 0, 4*n))
+	if err != nil || int64(len(msg)) > min(c.messageLimit(), maxTiny) {
+		return c.readZstd(bytes.NewReader(b))
+	}
+	c.whole = msg
+	return nil
+}
+
+// maxTiny is the largest message that a tiny body may be, in bytes.
+const maxTiny = 64 << 10
+
+// tinyDecoder decodes in one go, for many at once.
+var tinyDecoder = sync.OnceValue(func() *zstd.Decoder {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(maxTiny), zstd.WithDecoderMaxWindow(maxZstdWindow))
+	if err != nil {
+		panic(err) // only wrong options can do that
+	}
+	return d
+})
 
 func (c *call) readZstd(body io.Reader) error {
 	dec := decoders.Get().(*bodyDecoder) //nolint:forcetypeassert // the pool holds nothing else
