@@ -15,22 +15,36 @@ import (
 // changed here since the client's last sync, or was changed here earlier than
 // there; reviews are only ever added.
 func (s *Store) ApplyChunk(ctx context.Context, name, skey string, c Chunk) error {
-	return s.step(ctx, name, skey, func(u *user, se *session) error {
-		if err := se.addRevlog(u.col, c.Revlog); err != nil {
+	return s.step(ctx, name, skey, c.applyTo)
+}
+
+// ApplyChunkLater is ApplyChunk that does not wait for the rows to be stored: cards
+// and reviews go in while the client makes its next request ready, and if that
+// fails the next step has the error. Notes can be wrong in ways that only the
+// collection knows (BadInputError), so with them it waits. c must not be changed
+// afterwards.
+func (s *Store) ApplyChunkLater(ctx context.Context, name, skey string, c Chunk) error {
+	if len(c.Notes) > 0 || len(c.Cards)+len(c.Revlog) == 0 {
+		return s.ApplyChunk(ctx, name, skey, c)
+	}
+	return s.stepLater(ctx, name, skey, c.applyTo)
+}
+
+func (c *Chunk) applyTo(u *user, se *session) error {
+	if err := se.addRevlog(u.col, c.Revlog); err != nil {
+		return err
+	}
+	for i := range c.Cards {
+		if err := se.mergeCard(u.col, &c.Cards[i]); err != nil {
 			return err
 		}
-		for i := range c.Cards {
-			if err := se.mergeCard(u.col, &c.Cards[i]); err != nil {
-				return err
-			}
+	}
+	for i := range c.Notes {
+		if err := se.mergeNote(u.col, &c.Notes[i]); err != nil {
+			return err
 		}
-		for i := range c.Notes {
-			if err := se.mergeNote(u.col, &c.Notes[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // checkUSN notes whether the client still has a row marked as changed. It must

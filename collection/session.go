@@ -3,6 +3,7 @@ package collection
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 )
@@ -40,25 +41,90 @@ type session struct {
 // that the sync has done is rolled back and it is over.
 func (s *Store) step(ctx context.Context, name, skey string, f func(u *user, se *session) error) error {
 	return s.withUser(ctx, name, func(u *user) error {
-		se := u.sync
-		if se == nil || se.skey != skey {
-			return ErrConflict
-		}
-		se.steps++
-		ok := false
-		defer func() {
-			if !ok {
-				s.rollback(u)
-			}
-		}()
-		if err := f(u, se); err != nil {
+		se, err := u.running(skey)
+		if err != nil {
 			return err
 		}
-		at("after step")
-		se.lastStep = s.o.Now()
-		ok = true
-		return nil
+		return s.runStep(u, se, f)
 	})
+}
+
+// running is the sync that skey started. If a step of it failed after its answer
+// (stepLater), that is what is said of it, once. The caller holds u's lock.
+func (u *user) running(skey string) (*session, error) {
+	if u.sync != nil && u.sync.skey == skey {
+		return u.sync, nil
+	}
+	if late := u.late; late != nil && late.skey == skey {
+		u.late = nil
+		return nil, late.err
+	}
+	return nil, ErrConflict
+}
+
+func (s *Store) runStep(u *user, se *session, f func(u *user, se *session) error) error {
+	se.steps++
+	ok := false
+	defer func() {
+		if !ok {
+			s.rollback(u)
+		}
+	}()
+	if err := f(u, se); err != nil {
+		return err
+	}
+	at("after step")
+	se.lastStep = s.o.Now()
+	ok = true
+	return nil
+}
+
+// stepLater is step for an f that fails only if the disk does: it goes on after
+// the answer, while the client makes its next request ready. That one, and
+// everything else that wants this user's collection, waits for the lock, which f
+// keeps until it has ended. If f fails the sync is over, as after any step, and
+// its next step says why: nothing is taken for stored before Finish.
+func (s *Store) stepLater(ctx context.Context, name, skey string, f func(u *user, se *session) error) error {
+	u, err := s.user(name)
+	if err != nil {
+		return err
+	}
+	if err := u.lock(ctx); err != nil {
+		return err
+	}
+	if s.isClosed() {
+		u.unlock()
+		return ErrClosed
+	}
+	se, err := u.running(skey)
+	if err != nil {
+		u.unlock()
+		return err
+	}
+	go func() {
+		defer u.unlock()
+		if err := s.runLate(u, se, f); err != nil {
+			u.late = &lateFailure{skey, err}
+			s.o.Log.Error("step failed after its answer", "user", name, "err", err)
+		}
+	}()
+	return nil
+}
+
+// runLate is runStep where nobody would survive a panic.
+func (s *Store) runLate(u *user, se *session, f func(u *user, se *session) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return s.runStep(u, se, f)
+}
+
+// lateFailure is a step's failure that its client has not been told of.
+type lateFailure struct {
+	skey string
+	err  error
 }
 
 // rollback ends u's running sync, if any, as if it had never begun. The caller
@@ -108,6 +174,7 @@ func (s *Store) Start(ctx context.Context, name string, o StartOptions) (Graves,
 	var out Graves
 	err := s.withUser(ctx, name, func(u *user) error {
 		s.rollback(u)
+		u.late = nil
 		h, err := s.openedOrFresh(ctx, u)
 		if err != nil {
 			return err

@@ -131,6 +131,8 @@ type user struct {
 	// stays when another file is put in the collection's place.
 	known *Meta
 
+	late *lateFailure // of a sync that is over; nil if there is none
+
 	meta atomic.Pointer[cachedMeta] // what Meta answers from, without the lock
 
 	elem *list.Element // in Store.open; guarded by Store.mu

@@ -20,7 +20,7 @@ func (s *Server) applyChunk(ctx context.Context, c *call, body []byte) (any, err
 		}
 		return nil, bad("applyChunk", err)
 	}
-	return null, s.o.Collections.ApplyChunk(ctx, c.session.User, c.skey, chunk)
+	return null, s.o.Collections.ApplyChunkLater(ctx, c.session.User, c.skey, chunk)
 }
 
 // applyLargeChunk is applyChunk for a message that is known to be JSON. Its rows
