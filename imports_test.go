@@ -33,12 +33,12 @@ var rooms = map[string][]string{
 	},
 
 	// before the front rooms: knows HTTP, and nothing of ours
-	"shortcut": {"net/http"},
+	"shortcut": {"nowait", "net/http"},
 
 	// stores: files and SQL, no HTTP; peers that never import one another
 	"collection": {"filestate", "offheap", "rendering", "scheduling", "schema", "search", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
 	"media":      {"filestate", "osname", "sqlite", "database/sql", "golang.org/x/sys", "golang.org/x/text"},
-	"auth":       {"osname", "sqlite", "database/sql", "golang.org/x/crypto", "golang.org/x/sys"},
+	"auth":       {"nowait", "osname", "sqlite", "database/sql", "golang.org/x/crypto", "golang.org/x/sys"},
 	"search":     {"schema", "sqlite", "database/sql", "golang.org/x/text"},
 
 	// pure rooms: no I/O at all
@@ -49,7 +49,8 @@ var rooms = map[string][]string{
 	// the bottom
 	"sqlite":    {"database/sql", "golang.org/x/text", "modernc.org/libc", "modernc.org/sqlite"},
 	"config":    {"gopkg.in/ini.v1"},
-	"filestate": {"golang.org/x/sys"},
+	"filestate": {"nowait", "golang.org/x/sys"},
+	"nowait":    {"golang.org/x/sys"},
 	"offheap":   {"golang.org/x/sys"},
 	"osname":    {},
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/ankisyncd/ankisyncd/config"
 )
@@ -127,6 +128,14 @@ type limitConn struct {
 	net.Conn
 	slots chan struct{}
 	close sync.Once
+}
+
+// SyscallConn implements syscall.Conn, where the connection does.
+func (c *limitConn) SyscallConn() (syscall.RawConn, error) {
+	if sc, ok := c.Conn.(syscall.Conn); ok {
+		return sc.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }
 
 // Close implements net.Conn.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/ankisyncd/ankisyncd/nowait"
 	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
@@ -37,6 +38,7 @@ type table[K comparable, V any] struct {
 	handle sync.RWMutex
 	db     *sql.DB
 	file   *os.File
+	local  bool    // file is nowait.Local
 	id     version // identity of the file that db and file are opened on
 	// known is the last version that was ours or that ensure has looked at.
 	// Guarded by write.
@@ -131,6 +133,7 @@ func (t *table[K, V]) reopen(ctx context.Context) error {
 		return t.explain("open", err)
 	}
 	t.db, t.file, t.id, t.known = db, f, id, version{}
+	t.local = nowait.Local(t.path)
 	t.snap.Store(nil)
 	return nil
 }

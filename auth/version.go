@@ -4,7 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 	"time"
+
+	"github.com/ankisyncd/ankisyncd/nowait"
 )
 
 // statEvery is how often the fast path asks the file system, too. SQLite's own
@@ -46,13 +49,13 @@ func (t *table[K, V]) currentLocked() (version, error) {
 		return v, err
 	}
 	var err error
-	v.counter, err = t.counter()
+	v.counter, err = t.counter((*os.File).ReadAt)
 	return v, err
 }
 
-func (t *table[K, V]) counter() (uint32, error) {
+func (t *table[K, V]) counter(readAt func(f *os.File, b []byte, off int64) (int, error)) (uint32, error) {
 	var b [4]byte
-	if _, err := t.file.ReadAt(b[:], 24); err != nil && !errors.Is(err, io.EOF) { // EOF: no page written yet
+	if _, err := readAt(t.file, b[:], 24); err != nil && !errors.Is(err, io.EOF) { // EOF: no page written yet
 		return 0, err
 	}
 	return binary.BigEndian.Uint32(b[:]), nil
@@ -75,6 +78,10 @@ func (t *table[K, V]) unchanged(v version) bool {
 	if t.file == nil {
 		return false
 	}
-	n, err := t.counter()
+	read := (*os.File).ReadAt
+	if t.local {
+		read = nowait.ReadAt // the stat was less than a nowait.Moment ago
+	}
+	n, err := t.counter(read)
 	return err == nil && n == v.counter
 }

@@ -13,7 +13,13 @@ import (
 // cachedMeta is a Meta and the state of the files it was read from.
 type cachedMeta struct {
 	Meta
-	file identity
+	file   identity
+	glance filestate.Glance
+}
+
+// current reports whether the files under path are still the same.
+func (c *cachedMeta) current(path string) bool {
+	return c.file.equal(identify(path, c.glance.Again(c.file.main)))
 }
 
 // identity tells whether a collection's files are still those that were read.
@@ -21,9 +27,11 @@ type identity struct {
 	main, wal filestate.State
 }
 
-func fileIdentity(path string) identity {
-	id := identity{main: filestate.Of(path)}
-	if wal := filestate.Of(path + "-wal"); wal.Size() > 0 {
+func fileIdentity(path string) identity { return identify(path, filestate.Of) }
+
+func identify(path string, look func(path string) filestate.State) identity {
+	id := identity{main: look(path)}
+	if wal := look(path + "-wal"); wal.Size() > 0 {
 		id.wal = wal
 	}
 	return id
@@ -39,7 +47,7 @@ func (s *Store) Meta(ctx context.Context, name string) (Meta, error) {
 	if err != nil {
 		return Meta{}, err
 	}
-	if c := u.meta.Load(); c != nil && c.file.equal(fileIdentity(u.path())) {
+	if c := u.meta.Load(); c != nil && c.current(u.path()) {
 		return c.Meta, nil
 	}
 	// Not filestate: a collection that cannot be looked at is not one that is not there.

@@ -45,3 +45,5 @@ func (a State) ModTime() int64 {
 	}
 	return a.info.ModTime().UnixNano()
 }
+
+func (a State) quick() bool { return false }

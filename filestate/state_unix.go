@@ -5,8 +5,12 @@ package filestate
 import (
 	"errors"
 	"os"
+	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ankisyncd/ankisyncd/nowait"
 )
 
 // State tells one state of a file or folder from the next: which file it is, how
@@ -27,7 +31,9 @@ func Of(path string) State {
 	if err != nil {
 		return State{}
 	}
-	return state(&st)
+	a := state(&st)
+	a.learn(path)
+	return a
 }
 
 // OfOpen looks at an open file, whatever its name means by now.
@@ -48,3 +54,40 @@ func (a State) Same(b State) bool { return a == b }
 
 // ModTime is when the file was last written, ns since 1970.
 func (a State) ModTime() int64 { return a.mtime }
+
+// devices are those seen so far, as far as they are remembered.
+var devices atomic.Pointer[[]device]
+
+type device struct {
+	number uint64
+	local  bool // nowait.Local
+}
+
+const maxDevices = 64
+
+func knownDevices() []device {
+	if p := devices.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// learn asks once of every device whether it is local.
+func (a State) learn(path string) {
+	for {
+		before := devices.Load()
+		seen := knownDevices()
+		if len(seen) == maxDevices || slices.ContainsFunc(seen, func(d device) bool { return d.number == a.dev }) {
+			return
+		}
+		seen = append(slices.Clip(seen), device{a.dev, nowait.Local(path)})
+		if devices.CompareAndSwap(before, &seen) {
+			return
+		}
+	}
+}
+
+// quick reports whether files beside a may be looked at by quickly.
+func (a State) quick() bool {
+	return slices.ContainsFunc(knownDevices(), func(d device) bool { return d.number == a.dev && d.local })
+}

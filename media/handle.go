@@ -152,7 +152,7 @@ func (h *handle) open(ctx context.Context) error {
 	}
 	if h.away = h.isAway(); h.away {
 		h.noteAway()
-		id := identify(h.dir, h.name)
+		id := identify(h.dir, h.name, filestate.Of)
 		h.official = [2]filestate.State{id[2], id[3]}
 		return nil
 	}

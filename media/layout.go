@@ -20,13 +20,13 @@ type ident [4]filestate.State
 
 // identify looks at the database, and at the official server's if folder is
 // that server's.
-func identify(dir, folder string) ident {
+func identify(dir, folder string, look func(path string) filestate.State) ident {
 	var id ident
-	id[0] = filestate.Of(dbPath(dir))
-	id[1] = filestate.Of(dbPath(dir) + "-wal")
+	id[0] = look(dbPath(dir))
+	id[1] = look(dbPath(dir) + "-wal")
 	if folder == folderOfficial {
-		id[2] = filestate.Of(officialPath(dir))
-		id[3] = filestate.Of(officialPath(dir) + "-wal")
+		id[2] = look(officialPath(dir))
+		id[3] = look(officialPath(dir) + "-wal")
 	}
 	return id
 }

@@ -23,8 +23,8 @@ type nothing struct{ dir, folder filestate.State }
 const settledFor = 2 * time.Second
 
 // lookAt looks at the folders.
-func lookAt(dir string) nothing {
-	return nothing{filestate.Of(dir), filestate.Of(filepath.Join(dir, folderNative))}
+func lookAt(dir string, look func(path string) filestate.State) nothing {
+	return nothing{look(dir), look(filepath.Join(dir, folderNative))}
 }
 
 func (a nothing) same(b nothing) bool { return a.dir.Same(b.dir) && a.folder.Same(b.folder) }

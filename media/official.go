@@ -107,7 +107,7 @@ func (h *handle) fillOfficial(ctx context.Context, tx *sql.Tx) error {
 // under a new usn above both. A client that synced with either sees what it
 // needs, and rows that it knows already change nothing for it.
 func (h *handle) takeOverAgain(ctx context.Context) error {
-	id := identify(h.dir, h.name)
+	id := identify(h.dir, h.name, filestate.Of)
 	h.official = [2]filestate.State{id[2], id[3]}
 	if !id[2].Found() && !id[3].Found() {
 		return nil

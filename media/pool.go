@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/ankisyncd/ankisyncd/filestate"
 )
 
 // Store keeps the media of all users below one root. Its methods may be
@@ -58,14 +60,15 @@ type cache struct {
 	folder     string
 	id         ident
 	none       *nothing // instead of id, of a user without media
+	glance     filestate.Glance
 }
 
 // valid reports whether the files on disk are still the ones last seen.
 func (c *cache) valid(dir string) bool {
 	if c.none != nil {
-		return c.none.same(lookAt(dir))
+		return c.none.same(lookAt(dir, c.glance.Again(c.none.dir)))
 	}
-	return c.id.same(identify(dir, c.folder))
+	return c.id.same(identify(dir, c.folder, c.glance.Again(c.id[0])))
 }
 
 func newStore(root string, o Options) *Store {
@@ -80,19 +83,17 @@ func (s *Store) at(step string) error {
 	return s.hook(step)
 }
 
-func (s *Store) cached(user string) (cache, bool) {
+// cached returns what is remembered of a user. Nobody changes it.
+func (s *Store) cached(user string) (c *cache, ok bool) {
 	s.mu.Lock()
 	e := s.users[user]
 	s.mu.Unlock()
 	if e == nil {
-		return cache{}, false
+		return nil, false
 	}
 	e.cmu.Lock()
 	defer e.cmu.Unlock()
-	if e.known == nil {
-		return cache{}, false
-	}
-	return *e.known, true
+	return e.known, e.known != nil
 }
 
 func (e *entry) remember(c *cache) {
@@ -226,7 +227,7 @@ func (s *Store) shut(e *entry) error {
 		e.remember(nil)
 		return err
 	}
-	e.remember(&cache{usn: h.last, files: h.files, folder: h.name, id: identify(e.dir, h.name)})
+	e.remember(&cache{usn: h.last, files: h.files, folder: h.name, id: identify(e.dir, h.name, filestate.Of)})
 	return nil
 }
 
@@ -267,7 +268,7 @@ func (s *Store) locked(ctx context.Context, e *entry, create bool, f func(h *han
 	defer func() { <-e.lock }()
 	var before nothing
 	if e.h == nil && !create {
-		before = lookAt(e.dir)
+		before = lookAt(e.dir, filestate.Of)
 	}
 	if err := s.ready(ctx, e, create); err != nil {
 		return err
@@ -294,7 +295,7 @@ func (s *Store) use(e *entry, f func(h *handle) error) error {
 		e.remember(nil) // when they are back, opening may write
 	default:
 		if e.h.writes != writes || !e.remembers() {
-			e.remember(&cache{usn: e.h.last, files: e.h.files, folder: e.h.name, id: identify(e.dir, e.h.name)})
+			e.remember(&cache{usn: e.h.last, files: e.h.files, folder: e.h.name, id: identify(e.dir, e.h.name, filestate.Of)})
 		}
 		s.flushLater(e)
 	}
@@ -408,6 +409,6 @@ func (h *handle) current() bool {
 	if h.away && !h.isAway() {
 		return false // the files are back
 	}
-	id := identify(h.dir, h.name)
+	id := identify(h.dir, h.name, filestate.Of)
 	return id[2].Same(h.official[0]) && id[3].Same(h.official[1])
 }

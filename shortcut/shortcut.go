@@ -11,7 +11,7 @@
 // net/http byte for byte. net/http stays in charge of the connection, of its
 // deadlines and of its end.
 //
-// It stands beside the front rooms: it knows HTTP and nothing of ours.
+// It stands beside the front rooms: it knows HTTP and nothing of what is asked.
 package shortcut
 
 import (
@@ -23,6 +23,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ankisyncd/ankisyncd/nowait"
 )
 
 // Front takes the short cut on all connections of its listeners. Set the fields
@@ -136,7 +138,10 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: nc, f: l.f, fresh: true, remote: nc.RemoteAddr().String()}
+	c := &conn{Conn: nc, f: l.f, fresh: true, remote: nc.RemoteAddr().String(), small: nc}
+	if s := nowait.Socket(nc); s != nil {
+		c.small = s
+	}
 	c.between.Store(true)
 	return c, nil
 }
@@ -145,6 +150,8 @@ func (l *listener) Accept() (net.Conn, error) {
 // of net/http that serves the connection, which also calls the hooks.
 type conn struct {
 	net.Conn
+	// small reads and writes it where that is little.
+	small  io.ReadWriter
 	f      *Front
 	remote string
 	// between: what is read next is the beginning of a request. (net/http's look
@@ -178,7 +185,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	shortcut := len(p) == c.room
 	answered := false
 	for {
-		n, err := c.Conn.Read(p)
+		n, err := c.small.Read(p)
 		if err == nil && n > 0 && shortcut {
 			done, err := c.handle(p[:n])
 			if err != nil {
@@ -276,7 +283,7 @@ func (c *conn) answer(r *http.Request) error {
 		c.writes = time.Now()
 		_ = c.SetWriteDeadline(after(c.f.WriteTimeout))
 	}
-	_, err := c.Write(c.out.Bytes())
+	_, err := c.small.Write(c.out.Bytes())
 	if c.out.Cap() > maxKept {
 		c.out = bytes.Buffer{}
 	}

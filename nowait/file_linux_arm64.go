@@ -1,0 +1,5 @@
+package nowait
+
+import "syscall"
+
+const statCall = syscall.SYS_FSTATAT
