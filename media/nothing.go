@@ -23,11 +23,15 @@ type nothing struct{ dir, folder filestate.State }
 const settledFor = 2 * time.Second
 
 // lookAt looks at the folders.
-func lookAt(dir string, look func(path string) filestate.State) nothing {
-	return nothing{look(dir), look(filepath.Join(dir, folderNative))}
+func lookAt(dir string) nothing {
+	return nothing{filestate.Of(dir), filestate.Of(filepath.Join(dir, folderNative))}
 }
 
-func (a nothing) same(b nothing) bool { return a.dir.Same(b.dir) && a.folder.Same(b.folder) }
+// still reports whether nothing has changed since a was seen. A folder of media
+// that was not there then shows in the folder that it was made in.
+func (a nothing) still(dir string, look func(path string) filestate.State) bool {
+	return a.dir.Same(look(dir)) && (!a.folder.Found() || a.folder.Same(look(filepath.Join(dir, folderNative))))
+}
 
 // memorable reports whether n, seen before findSource found nothing, may be
 // remembered: no file is there whose growing the folders would not show.
@@ -36,6 +40,9 @@ func (n nothing) memorable(dir string, now time.Time) bool {
 		if f.Found() && now.Sub(time.Unix(0, f.ModTime())).Abs() < settledFor {
 			return false
 		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, folderNative)); !n.folder.Found() && !errors.Is(err, fs.ErrNotExist) {
+		return false // a link to what may come back, without a trace in dir
 	}
 	for _, p := range []string{dbPath(dir), officialPath(dir), officialPath(dir) + "-wal", db2Path(dir), db2Path(dir) + "-wal"} {
 		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {

@@ -21,21 +21,28 @@ func TestNothingIsRemembered(t *testing.T) {
 			}
 		}
 	}
-	for name, change := range map[string]func(*testing.T, string){
-		"a file in the folder that was there": write("collection.media/a.jpg"),
-		"a database of the official server":   write("media.db"),
-		"a database of AnkiServer":            write("collection.media.db2"),
-		"a log beside a database":             write("media.db-wal"),
+	for name, c := range map[string]struct {
+		folder bool // is there before
+		change func(*testing.T, string)
+	}{
+		"a file in the folder that was there": {true, write("collection.media/a.jpg")},
+		"a folder":                            {false, write("collection.media/a.jpg")},
+		"a database of the official server":   {true, write("media.db")},
+		"a database of AnkiServer":            {false, write("collection.media.db2")},
+		"a log beside a database":             {false, write("media.db-wal")},
 	} {
 		t.Run(name, func(t *testing.T) {
+			change := c.change
 			root := t.TempDir()
 			dir := filepath.Join(root, "u")
-			folder := filepath.Join(dir, folderNative)
-			if err := os.MkdirAll(folder, 0o755); err != nil {
+			deepest, old := dir, time.Now().Add(-time.Hour)
+			if c.folder {
+				deepest = filepath.Join(dir, folderNative)
+			}
+			if err := os.MkdirAll(deepest, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			old := time.Now().Add(-time.Hour)
-			for _, d := range []string{folder, dir} {
+			for _, d := range []string{deepest, dir} {
 				if err := os.Chtimes(d, old, old); err != nil {
 					t.Fatal(err)
 				}
@@ -71,5 +78,36 @@ func TestNothingTooFresh(t *testing.T) {
 	}
 	if _, ok := s.cached("u"); ok {
 		t.Error("what was seen in a folder of this moment is remembered")
+	}
+}
+
+// TestNothingBehindALink: what a link points to may come back without a trace in
+// the folder of the link, as when a disk is mounted.
+func TestNothingBehindALink(t *testing.T) {
+	root, away := t.TempDir(), filepath.Join(t.TempDir(), "away")
+	dir := filepath.Join(root, "u")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(away, filepath.Join(dir, folderNative)); err != nil {
+		t.Skip("no links here:", err)
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(dir, old, old); err != nil {
+		t.Fatal(err)
+	}
+	s := Open(root, Options{})
+	defer s.Close() //nolint:errcheck // of a test
+	for range 2 {
+		_, _ = s.LastUSN(t.Context(), "u") // whatever it says of a link to nowhere
+	}
+	if err := os.Mkdir(away, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(away, "a.jpg"), []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if usn, err := s.LastUSN(t.Context(), "u"); usn != 1 || err != nil {
+		t.Errorf("LastUSN = %d, %v; want 1", usn, err)
 	}
 }

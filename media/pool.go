@@ -66,7 +66,7 @@ type cache struct {
 // valid reports whether the files on disk are still the ones last seen.
 func (c *cache) valid(dir string) bool {
 	if c.none != nil {
-		return c.none.same(lookAt(dir, c.glance.Again(c.none.dir)))
+		return c.none.still(dir, c.glance.Again(c.none.dir))
 	}
 	return c.id.same(identify(dir, c.folder, c.glance.Again(c.id[0])))
 }
@@ -268,7 +268,7 @@ func (s *Store) locked(ctx context.Context, e *entry, create bool, f func(h *han
 	defer func() { <-e.lock }()
 	var before nothing
 	if e.h == nil && !create {
-		before = lookAt(e.dir, filestate.Of)
+		before = lookAt(e.dir)
 	}
 	if err := s.ready(ctx, e, create); err != nil {
 		return err

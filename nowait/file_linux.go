@@ -5,6 +5,7 @@ package nowait
 import (
 	"io"
 	"os"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -37,6 +38,9 @@ func Stat(path string, st *unix.Stat_t) error {
 	var name [maxPath + 1]byte
 	if copy(name[:maxPath], path) < len(path) {
 		return unix.ENAMETOOLONG
+	}
+	if strings.IndexByte(path, 0) >= 0 {
+		return unix.EINVAL
 	}
 	dir := unix.AT_FDCWD
 	_, _, errno := syscall.RawSyscall6(statCall, uintptr(dir), uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(st)), 0, 0, 0)

@@ -24,7 +24,7 @@ func TestStat(t *testing.T) {
 	if err := os.Symlink(path, filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []string{path, dir, filepath.Join(dir, "link"), filepath.Join(dir, "missing"), filepath.Join(path, "b"), "", "/"} {
+	for _, p := range []string{path, dir, filepath.Join(dir, "link"), filepath.Join(dir, "missing"), filepath.Join(path, "b"), "", "/", path + "\x00b"} {
 		var got, want unix.Stat_t
 		gotErr, wantErr := nowait.Stat(p, &got), unix.Stat(p, &want)
 		got.Atim, want.Atim = unix.Timespec{}, unix.Timespec{}

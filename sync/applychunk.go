@@ -7,7 +7,8 @@ import (
 	"github.com/ankisyncd/ankisyncd/collection"
 )
 
-// applyChunk takes rows of the client (docs/protocol.md §6.6).
+// applyChunk takes rows of the client (docs/protocol.md §6.6). They may be stored
+// after the answer.
 func (s *Server) applyChunk(ctx context.Context, c *call, body []byte) (any, error) {
 	chunk, err := parseApplyChunk(body)
 	if err != nil {

@@ -241,7 +241,12 @@ func (s *Server) report(o Observation, c *call) {
 			level = slog.LevelError
 		}
 	}
-	s.o.Log.LogAttrs(c.r.Context(), level, "sync request", attrs...)
+	ctx := c.r.Context()
+	if log := s.o.Log.Handler(); log.Enabled(ctx, level) {
+		r := slog.NewRecord(time.Now(), level, "sync request", 0) // LogAttrs would look for the line of code
+		r.AddAttrs(attrs...)
+		_ = log.Handle(ctx, r) // nobody to tell
+	}
 	if s.o.Observe != nil {
 		s.o.Observe(o)
 	}
