@@ -16,6 +16,8 @@ type message struct {
 	host   string
 	header http.Header
 	body   []byte
+	// rest is how many bytes of the body are not there yet.
+	rest int
 }
 
 // maxFields is how many header fields a plain request may have; clients send
@@ -25,7 +27,8 @@ const maxFields = 40
 // parse reads b as one whole plain request: POST, HTTP/1.1, a path without
 // escapes, each header field on a line of its own and in printable ASCII, one
 // Host, a Content-Length and exactly that many bytes behind the head. ok is false
-// for everything else, right or wrong: it is for net/http to say which.
+// for everything else, right or wrong: it is for net/http to say which. If nothing
+// but the end of the body is missing, m says how much.
 func parse(b []byte) (m message, ok bool) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
@@ -54,7 +57,7 @@ func parse(b []byte) (m message, ok bool) {
 			if length >= 0 {
 				return m, false
 			}
-			if length = number(value); length != len(body) {
+			if length = number(value); length < len(body) {
 				return m, false
 			}
 		case "Host":
@@ -79,8 +82,8 @@ func parse(b []byte) (m message, ok bool) {
 	if length < 0 || m.host == "" {
 		return m, false
 	}
-	m.path, m.body = "/"+string(target), body
-	return m, true
+	m.path, m.body, m.rest = "/"+string(target), body, length-len(body)
+	return m, m.rest == 0
 }
 
 // request is m as net/http would hand it to a handler.

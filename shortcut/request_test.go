@@ -83,6 +83,9 @@ func TestParse(t *testing.T) {
 		if ok {
 			sameAsHTTP(t, []byte(tt.text), m)
 		}
+		if rest := map[string]int{"cut body": 1}[name]; m.rest != rest {
+			t.Errorf("%s: %d bytes are missing, want %d", name, m.rest, rest)
+		}
 	}
 }
 
@@ -122,10 +125,18 @@ func sameAsHTTP(t *testing.T, b []byte, m message) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(plain))
 	f.Add([]byte(plain + plain))
+	f.Add([]byte(plain[:len(plain)-3]))
 	f.Add([]byte(swap("Accept: */*", "Connection: keep-alive")))
 	f.Add([]byte("POST /a HTTP/1.1\r\nHost:[::1]\r\nContent-Length:0\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if m, ok := parse(b); ok {
+		m, ok := parse(b)
+		if !ok && 0 < m.rest && m.rest < 1<<16 {
+			b = append(bytes.Clone(b), make([]byte, m.rest)...)
+			if m, ok = parse(b); !ok {
+				t.Fatalf("%q: the rest is there, and it is not whole", b)
+			}
+		}
+		if ok {
 			sameAsHTTP(t, b, m)
 		}
 	})

@@ -187,7 +187,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	for {
 		n, err := c.small.Read(p)
 		if err == nil && n > 0 && shortcut {
-			done, err := c.handle(p[:n])
+			done, all, err := c.handle(p, n)
 			if err != nil {
 				return 0, err
 			}
@@ -196,6 +196,7 @@ func (c *conn) Read(p []byte) (int, error) {
 				c.await()
 				continue
 			}
+			n = all
 		}
 		if n > 0 {
 			c.between.Store(false)
@@ -212,27 +213,61 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 }
 
-// handle answers the request that b is; done is false if it is net/http's.
-func (c *conn) handle(b []byte) (done bool, err error) {
+// handle answers the request that the first n bytes of p are, or begin; done is
+// false if it is net/http's, and all how much of it is in p by then.
+func (c *conn) handle(p []byte, n int) (done bool, all int, err error) {
 	c.f.running.Add(1) // before looking at closing: whoever waits sees it
 	defer c.f.running.Add(-1)
 	if c.f.closing.Load() {
-		return false, nil
+		return false, n, nil
 	}
-	r := c.request(b)
+	r, n := c.request(p, n)
 	if r == nil {
-		return false, nil
+		return false, n, nil
 	}
-	return true, c.answer(r)
+	return true, n, c.answer(r)
 }
 
-// request returns the plain request that b is, if the Front wants it.
-func (c *conn) request(b []byte) *http.Request {
-	m, ok := parse(b)
-	if !ok || !c.f.Wants(m.path) {
-		return nil
+// request returns the plain request that the first n bytes of p are, if the Front
+// wants it. Some clients send a body apart from its head: it is awaited, but not
+// for long.
+func (c *conn) request(p []byte, n int) (r *http.Request, all int) {
+	m, ok := parse(p[:n])
+	if !ok && m.rest == 0 || !c.f.Wants(m.path) {
+		return nil, n
 	}
-	return m.request(c.f.Context, c.remote)
+	if !ok {
+		if n+m.rest > len(p) {
+			return nil, n
+		}
+		n = c.readRest(p, n, n+m.rest)
+		if m, ok = parse(p[:n]); !ok {
+			return nil, n
+		}
+	}
+	return m.request(c.f.Context, c.remote), n
+}
+
+// restPatience is how long the rest of a body may take to come here; net/http
+// waits longer.
+const restPatience = 100 * time.Millisecond
+
+// readRest reads until p holds want bytes, and returns how many it holds. Errors
+// are for the next read to meet.
+func (c *conn) readRest(p []byte, n, want int) int {
+	_ = c.SetReadDeadline(time.Now().Add(restPatience))
+	for n < want {
+		k, err := c.small.Read(p[n:want])
+		n += k
+		if err != nil {
+			break
+		}
+	}
+	c.waits = time.Time{} // await sets another
+	if n < want {
+		_ = c.SetReadDeadline(after(c.f.HeaderTimeout)) // as net/http has set it for this request
+	}
+	return n
 }
 
 // await prepares for the next request after one that net/http knows nothing of.

@@ -167,6 +167,29 @@ func TestWays(t *testing.T) {
 		c.send(half[:20])
 		slow(half[20:], "POST /sync/meta e")
 		quick()
+		// The body apart from its head, also in pieces.
+		whole := post("/sync/meta", "body")
+		for _, cut := range []int{4, 3, 1} {
+			c.send(whole[:len(whole)-cut])
+			for _, b := range whole[len(whole)-cut:] {
+				time.Sleep(restPatience / 10)
+				c.send(string(b))
+			}
+			c.want("short", "POST /sync/meta body")
+		}
+		// One that takes its time is net/http's, as is all that is for it anyhow.
+		c.send(whole[:len(whole)-2])
+		time.Sleep(2 * restPatience)
+		slow(whole[len(whole)-2:], "POST /sync/meta body")
+		quick()
+		start := post("/sync/start", "body")
+		c.send(start[:len(start)-2])
+		slow(start[len(start)-2:], "POST /sync/start body")
+		quick()
+		big = post("/sync/meta", big)
+		c.send(big[:100])
+		slow(big[100:], "POST /sync/meta "+big[len(big)-5000:])
+		quick()
 		// Two at once.
 		c.send(post("/sync/meta", "f") + post("/sync/meta", "g"))
 		c.want("net/http", "POST /sync/meta f")
@@ -327,6 +350,24 @@ func TestTimeouts(t *testing.T) {
 			c.send("POST /meta HTTP/1.1\r\nHost")
 			ends(c, header)
 		}
+
+		for _, before := range []bool{false, true} { // a body that takes its time, between two requests
+			c = g.dial()
+			if before {
+				quick(c)
+			}
+			half := post("/meta", "ab")
+			c.send(half[:len(half)-1])
+			time.Sleep(restPatience / 2)
+			c.send("b")
+			c.want("short", "POST /meta ab")
+			ends(c, idle)
+		}
+		c = g.dial() // a body that is cut
+		half := post("/meta", "ab")
+		c.send(half[:len(half)-1])
+		_ = c.Close()
+		synctest.Wait()
 
 		c = g.dial() // the client that takes nothing
 		quick(c)
