@@ -12,8 +12,9 @@ import (
 // Conn reads and writes a socket. It has the deadlines of the net.Conn that it
 // was made of, and ends with it. One goroutine may read at a time, and one write.
 type Conn struct {
-	raw  syscall.RawConn
-	r, w transfer
+	raw     syscall.RawConn
+	network string // for errors
+	r, w    transfer
 }
 
 // transfer is one call of Read or Write. Its function is kept, since RawConn
@@ -35,7 +36,7 @@ func Socket(c net.Conn) *Conn {
 	if err != nil {
 		return nil
 	}
-	s := &Conn{raw: raw}
+	s := &Conn{raw: raw, network: c.LocalAddr().Network()}
 	s.r.call = func(fd uintptr) bool { return s.r.step(syscall.SYS_READ, fd) }
 	s.w.call = func(fd uintptr) bool {
 		for s.w.err == 0 && len(s.w.p) > 0 {
@@ -69,7 +70,7 @@ func (t *transfer) step(call, fd uintptr) bool {
 }
 
 // end is what is said of a transfer. Errors look like those of net.Conn.
-func (t *transfer) end(op string, err error) (int, error) {
+func (t *transfer) end(op, network string, err error) (int, error) {
 	n, errno := t.n, t.err
 	t.p, t.n, t.err = nil, 0, 0
 	var oe *net.OpError
@@ -81,7 +82,7 @@ func (t *transfer) end(op string, err error) (int, error) {
 	case err != nil:
 		return n, err
 	case errno != 0:
-		return n, &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, errno)}
+		return n, &net.OpError{Op: op, Net: network, Err: os.NewSyscallError(op, errno)}
 	}
 	return n, nil
 }
@@ -92,7 +93,7 @@ func (s *Conn) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	s.r.p = p
-	n, err := s.r.end("read", s.raw.Read(s.r.call))
+	n, err := s.r.end("read", s.network, s.raw.Read(s.r.call))
 	if n == 0 && err == nil {
 		err = io.EOF
 	}
@@ -105,5 +106,5 @@ func (s *Conn) Write(p []byte) (int, error) {
 		return 0, nil
 	}
 	s.w.p = p
-	return s.w.end("write", s.raw.Write(s.w.call))
+	return s.w.end("write", s.network, s.raw.Write(s.w.call))
 }

@@ -96,7 +96,7 @@ func TestSocketErrors(t *testing.T) {
 			}
 			return
 		}
-		if got.Op != want.Op || got.Timeout() != want.Timeout() || got.Err.Error() != want.Err.Error() {
+		if got.Op != want.Op || got.Net != want.Net || got.Timeout() != want.Timeout() || got.Err.Error() != want.Err.Error() {
 			t.Errorf("%s: %v, want %v", what, got, want)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/ankisyncd/ankisyncd/auth"
+	"github.com/ankisyncd/ankisyncd/media"
 )
 
 // codecSizes are the sizes of a message: nothing, and a chunk of 250 rows.
@@ -102,4 +103,37 @@ func BenchmarkAnswer(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkFewWords decodes the body of a status check as a stream, as all bodies
+// were, and in one go.
+func BenchmarkFewWords(b *testing.B) {
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	body := enc.EncodeAll([]byte(`{"v":11,"cv":"anki,26.09.3 (abcdef01),linux"}`), nil)
+	b.Run("stream", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			c := &call{}
+			if err := c.readZstd(bytes.NewReader(body)); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := io.ReadAll(c.payload); err != nil {
+				b.Fatal(err)
+			}
+			c.close()
+		}
+	})
+	b.Run("whole", func(b *testing.B) {
+		b.ReportAllocs()
+		s := New(Options{Media: &media.Store{}})
+		for b.Loop() {
+			c := &call{s: s}
+			if err := c.readTiny(bytes.NewReader(body), int64(len(body))); err != nil || c.whole == nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
