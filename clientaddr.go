@@ -28,9 +28,13 @@ func clientAddr(cfg *config.Config) func(*http.Request) netip.Addr {
 		if cfg.IPHeader == "" || peer.IsValid() && !trusted(peer) {
 			return peer
 		}
+		said := r.Header.Values(cfg.IPHeader)
+		if len(said) == 0 {
+			return peer
+		}
 		// Each proxy appends whom it heard from: from the right, the first
 		// that is no proxy of ours is the last word of somebody trusted.
-		hops := strings.Split(strings.Join(r.Header.Values(cfg.IPHeader), ","), ",")
+		hops := strings.Split(strings.Join(said, ","), ",")
 		addr := peer
 		for i := len(hops) - 1; i >= 0; i-- {
 			a, ok := parseHop(hops[i])

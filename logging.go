@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -150,7 +151,7 @@ func (h *originalHandler) Handle(_ context.Context, r slog.Record) error {
 		l.attrs = appendAttr(l.attrs, h.group, a)
 		return true
 	})
-	b := t.AppendFormat(l.b[:0], "[2006-01-02 15:04:05,000]:")
+	b := appendStamp(l.b[:0], t)
 	b = append(b, levelName(r.Level)...)
 	b = append(b, ':')
 	b = append(b, escapeLine(name)...)
@@ -159,6 +160,28 @@ func (h *originalHandler) Handle(_ context.Context, r slog.Record) error {
 	b = append(b, l.attrs...)
 	l.b = append(b, '\n')
 	return h.out.write(l.b, t, r.Level <= slog.LevelInfo)
+}
+
+// lastStamp is what appendStamp wrote last, up to the second.
+var lastStamp atomic.Pointer[stamp]
+
+type stamp struct {
+	second int64
+	zone   *time.Location
+	text   string
+}
+
+// appendStamp appends t as a line begins with it. Most are of the second of the
+// one before.
+func appendStamp(b []byte, t time.Time) []byte {
+	s := lastStamp.Load()
+	if s == nil || s.second != t.Unix() || s.zone != t.Location() {
+		s = &stamp{t.Unix(), t.Location(), t.Format("[2006-01-02 15:04:05,")}
+		lastStamp.Store(s)
+	}
+	ms := t.Nanosecond() / int(time.Millisecond)
+	b = append(b, s.text...)
+	return append(b, byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), ']', ':')
 }
 
 // WithAttrs implements slog.Handler.

@@ -105,3 +105,21 @@ func TestLinesOfMany(t *testing.T) {
 		t.Errorf("%d bytes", len(got))
 	}
 }
+
+// TestStamp: what is remembered of the line before is of its second and its zone.
+func TestStamp(t *testing.T) {
+	at := time.Date(2026, 10, 25, 0, 59, 58, 0, time.UTC)
+	berlin := time.FixedZone("CEST", 7200)
+	for i := range 3000 {
+		at = at.Add(7*time.Millisecond + 13)
+		for _, zone := range []*time.Location{time.UTC, berlin} {
+			if i == 1000 {
+				zone = time.Local
+			}
+			in := at.In(zone)
+			if got, want := string(appendStamp(nil, in)), in.Format("[2006-01-02 15:04:05,000]:"); got != want {
+				t.Fatalf("%s, want %s", got, want)
+			}
+		}
+	}
+}

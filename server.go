@@ -59,7 +59,7 @@ func newServer(ctx context.Context, cfg *config.Config, log *slog.Logger, handle
 		// No ReadTimeout and WriteTimeout: see guard.
 	}
 	s.front = &shortcut.Front{
-		Handler: s.guard, Context: base, Wants: isStatusCheck,
+		Handler: s.guard.counted(), Context: base, Wants: isStatusCheck,
 		IdleTimeout: cfg.HTTPIdleTimeout, HeaderTimeout: cfg.HTTPHeaderTimeout, WriteTimeout: cfg.HTTPStallTimeout,
 	}
 	s.front.Attach(s.http)

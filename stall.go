@@ -40,6 +40,16 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.end()
 }
 
+// counted is the guard of requests that are there whole, and whose answers are
+// gathered: nothing of them can stand still.
+func (g *guard) counted() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.running.Add(1)
+		defer g.running.Done()
+		g.next.ServeHTTP(w, r)
+	})
+}
+
 // deadlines moves the deadlines of a connection ahead of its traffic. Errors of
 // connections that know no deadlines (in tests) are no matter.
 type deadlines struct {

@@ -17,9 +17,9 @@ type cachedMeta struct {
 	glance filestate.Glance
 }
 
-// current reports whether the files under path are still the same.
-func (c *cachedMeta) current(path string) bool {
-	return c.file.equal(identify(path, c.glance.Again(c.file.main)))
+// current reports whether u's files are still the same.
+func (c *cachedMeta) current(u *user) bool {
+	return c.file.equal(identify(u.file, u.wal, c.glance.Again(c.file.main)))
 }
 
 // identity tells whether a collection's files are still those that were read.
@@ -27,11 +27,11 @@ type identity struct {
 	main, wal filestate.State
 }
 
-func fileIdentity(path string) identity { return identify(path, filestate.Of) }
+func fileIdentity(path string) identity { return identify(path, path+"-wal", filestate.Of) }
 
-func identify(path string, look func(path string) filestate.State) identity {
+func identify(path, wal string, look func(path string) filestate.State) identity {
 	id := identity{main: look(path)}
-	if wal := look(path + "-wal"); wal.Size() > 0 {
+	if wal := look(wal); wal.Size() > 0 {
 		id.wal = wal
 	}
 	return id
@@ -47,7 +47,7 @@ func (s *Store) Meta(ctx context.Context, name string) (Meta, error) {
 	if err != nil {
 		return Meta{}, err
 	}
-	if c := u.meta.Load(); c != nil && c.current(u.path()) {
+	if c := u.meta.Load(); c != nil && c.current(u) {
 		return c.Meta, nil
 	}
 	// Not filestate: a collection that cannot be looked at is not one that is not there.

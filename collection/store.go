@@ -107,6 +107,7 @@ type user struct {
 	name string
 	dir  string
 	file string // the collection, in dir
+	wal  string // and its write-ahead log
 
 	// sem is the user's lock (a channel, so that waiting can be given up).
 	// It guards the fields below it.
@@ -175,7 +176,8 @@ func (s *Store) user(name string) (*user, error) {
 		if s.closed {
 			return nil, ErrClosed
 		}
-		u = &user{name: name, dir: dir, file: filepath.Join(dir, FileName), sem: make(chan struct{}, 1)}
+		file := filepath.Join(dir, FileName)
+		u = &user{name: name, dir: dir, file: file, wal: file + "-wal", sem: make(chan struct{}, 1)}
 		s.users[name] = u
 	}
 	if s.closed {

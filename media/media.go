@@ -167,12 +167,8 @@ func (s *Store) LastUSN(ctx context.Context, user string) (int32, error) {
 // KnownUSN is LastUSN where that waits for nobody; ok is false where it may have
 // to, or fail.
 func (s *Store) KnownUSN(user string) (usn int32, ok bool) {
-	dir, err := s.userDir(user)
-	if err != nil {
-		return 0, false
-	}
-	c, ok := s.cached(user)
-	if !ok || !c.valid(dir) {
+	c := s.known(user)
+	if c == nil {
 		return 0, false
 	}
 	return usn32(c.usn), true
@@ -201,15 +197,11 @@ func (s *Store) Changes(ctx context.Context, user string, lastUSN int32, limit i
 
 // Sanity reports whether the client's count of files is the server's.
 func (s *Store) Sanity(ctx context.Context, user string, localCount int) (bool, error) {
-	dir, err := s.userDir(user)
-	if err != nil {
-		return false, err
-	}
-	if c, ok := s.cached(user); ok && c.valid(dir) {
+	if c := s.known(user); c != nil {
 		return c.files == int64(localCount), nil
 	}
 	ok := localCount == 0
-	err = s.with(ctx, user, false, func(h *handle) error {
+	err := s.with(ctx, user, false, func(h *handle) error {
 		ok = h.files == int64(localCount)
 		return nil
 	})

@@ -83,17 +83,26 @@ func (s *Store) at(step string) error {
 	return s.hook(step)
 }
 
-// cached returns what is remembered of a user. Nobody changes it.
-func (s *Store) cached(user string) (c *cache, ok bool) {
+// cached returns what is remembered of a user, whether or not it still holds.
+// Nobody changes it.
+func (s *Store) cached(user string) (c *cache, dir string) {
 	s.mu.Lock()
 	e := s.users[user]
 	s.mu.Unlock()
 	if e == nil {
-		return nil, false
+		return nil, ""
 	}
 	e.cmu.Lock()
 	defer e.cmu.Unlock()
-	return e.known, e.known != nil
+	return e.known, e.dir
+}
+
+// known returns what is remembered of a user and still holds, or nil.
+func (s *Store) known(user string) *cache {
+	if c, dir := s.cached(user); c != nil && c.valid(dir) {
+		return c
+	}
+	return nil
 }
 
 func (e *entry) remember(c *cache) {

@@ -3,8 +3,10 @@ package shortcut
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,6 +15,20 @@ type answer struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+
+	names []string     // of the fields to write
+	whole bytes.Buffer // as it is sent
+}
+
+// reset makes a ready for the next handler.
+func (a *answer) reset() {
+	if a.header == nil {
+		a.header = make(http.Header, 8)
+	}
+	clear(a.header)
+	a.status = 0
+	a.body.Reset()
+	a.whole.Reset()
 }
 
 // Header implements http.ResponseWriter.
@@ -37,19 +53,18 @@ func (a *answer) Write(p []byte) (int, error) {
 func (a *answer) SetReadDeadline(time.Time) error  { return nil }
 func (a *answer) SetWriteDeadline(time.Time) error { return nil }
 
-// encode appends the whole answer to b as it is sent; last says that the
-// connection ends with it.
-func (a *answer) encode(b *bytes.Buffer, closing bool) (last bool) {
+// encode makes a.whole; last says that the connection ends with it.
+func (a *answer) encode(closing bool) (last bool) {
 	a.WriteHeader(http.StatusOK)
-	h := a.header
+	h, b := a.header, &a.whole
 	last = closing || strings.EqualFold(h.Get("Connection"), "close")
-	var space [64]byte
+	var space [20]byte
 	b.WriteString("HTTP/1.1 ")
 	b.Write(strconv.AppendInt(space[:0], int64(a.status), 10))
 	b.WriteByte(' ')
 	b.WriteString(http.StatusText(a.status))
 	b.WriteString("\r\nDate: ")
-	b.Write(time.Now().UTC().AppendFormat(space[:0], http.TimeFormat))
+	b.WriteString(date(time.Now()))
 	b.WriteString("\r\n")
 	if last {
 		b.WriteString("Connection: close\r\n")
@@ -63,7 +78,7 @@ func (a *answer) encode(b *bytes.Buffer, closing bool) (last bool) {
 		b.Write(strconv.AppendInt(space[:0], int64(a.body.Len()), 10))
 		b.WriteString("\r\n")
 	}
-	_ = h.WriteSubset(b, ours) // to memory
+	a.writeFields()
 	b.WriteString("\r\n")
 	if !none {
 		b.Write(a.body.Bytes())
@@ -71,5 +86,48 @@ func (a *answer) encode(b *bytes.Buffer, closing bool) (last bool) {
 	return last
 }
 
+// writeFields writes the handler's fields as http.Header.Write does.
+func (a *answer) writeFields() {
+	a.names = a.names[:0]
+	for name := range a.header {
+		if !ours[name] && name != "" && all(name, inName) {
+			a.names = append(a.names, name)
+		}
+	}
+	slices.Sort(a.names)
+	for _, name := range a.names {
+		for _, value := range a.header[name] {
+			if strings.ContainsAny(value, "\r\n") {
+				value = oneLine.Replace(value)
+			}
+			a.whole.WriteString(name)
+			a.whole.WriteString(": ")
+			a.whole.WriteString(strings.Trim(value, " \t"))
+			a.whole.WriteString("\r\n")
+		}
+	}
+}
+
+var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
+
 // ours are the fields that encode writes, whatever the handler thinks of them.
 var ours = map[string]bool{"Connection": true, "Content-Length": true, "Date": true, "Transfer-Encoding": true}
+
+// lastDate is what date said last.
+var lastDate atomic.Pointer[dateText]
+
+type dateText struct {
+	second int64
+	text   string
+}
+
+// date is t as the field Date has it. Writing it costs more than the rest of a
+// small answer's head, and most are of the second of the one before.
+func date(t time.Time) string {
+	d := lastDate.Load()
+	if d == nil || d.second != t.Unix() {
+		d = &dateText{t.Unix(), t.UTC().Format(http.TimeFormat)}
+		lastDate.Store(d)
+	}
+	return d.text
+}

@@ -2,23 +2,30 @@ package shortcut
 
 import (
 	"bytes"
-	"context"
-	"io"
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"strings"
 )
 
-// message is a request in one piece. Its slices point into the buffer that it
-// was read into.
+// message is a request in one piece.
 type message struct {
 	path   string
 	host   string
 	header http.Header
-	body   []byte
+	body   []byte // in the buffer that it was read into
 	// rest is how many bytes of the body are not there yet.
 	rest int
+
+	values []string // of the fields, in one piece
+	req    http.Request
+	url    url.URL
+	reader bodyReader
 }
+
+type bodyReader struct{ bytes.Reader }
+
+func (*bodyReader) Close() error { return nil }
 
 // maxFields is how many header fields a plain request may have; clients send
 // some eight, and proxies add a few.
@@ -29,88 +36,92 @@ const maxFields = 40
 // Host, a Content-Length and exactly that many bytes behind the head. ok is false
 // for everything else, right or wrong: it is for net/http to say which. If nothing
 // but the end of the body is missing, m says how much.
-func parse(b []byte) (m message, ok bool) {
+func (m *message) parse(b []byte) (ok bool) {
+	if m.header == nil {
+		m.header = make(http.Header, 16)
+	}
+	clear(m.header)
+	m.path, m.host, m.body, m.rest, m.values = "", "", nil, 0, m.values[:0]
 	end := bytes.Index(b, []byte("\r\n\r\n"))
-	if end < 0 {
-		return m, false
+	if end < 0 || len(b) < len("POST /") || string(b[:len("POST /")]) != "POST /" {
+		return false
 	}
-	head, body := b[:end+2], b[end+4:]
-	line, head, _ := bytes.Cut(head, []byte("\r\n"))
-	line, isPost := bytes.CutPrefix(line, []byte("POST /"))
-	target, isHTTP := bytes.CutSuffix(line, []byte(" HTTP/1.1"))
-	if !isPost || !isHTTP || !all(target, inPath) {
-		return m, false
+	body := b[end+4:]
+	line, head, _ := strings.Cut(string(b[len("POST "):end+2]), "\r\n")
+	target, isHTTP := strings.CutSuffix(line, " HTTP/1.1")
+	if !isHTTP || !all(target, inPath) {
+		return false
 	}
-	m.header = make(http.Header, 8)
-	values := make([]string, 0, 10) // one piece for all fields
 	length := -1
 	for fields := 0; len(head) > 0; fields++ {
-		line, head, _ = bytes.Cut(head, []byte("\r\n"))
-		name, value, found := bytes.Cut(line, []byte(":"))
-		value = bytes.Trim(value, " \t")
+		line, head, _ = strings.Cut(head, "\r\n")
+		name, value, found := strings.Cut(line, ":")
+		value = strings.Trim(value, " \t")
 		if !found || fields == maxFields || len(name) == 0 || !all(name, inName) || !all(value, inValue) {
-			return m, false
+			return false
 		}
-		key := textproto.CanonicalMIMEHeaderKey(string(name))
+		key := textproto.CanonicalMIMEHeaderKey(name)
 		switch key {
 		case "Content-Length":
 			if length >= 0 {
-				return m, false
+				return false
 			}
 			if length = number(value); length < len(body) {
-				return m, false
+				return false
 			}
 		case "Host":
 			if m.host != "" || !all(value, inHost) || len(value) == 0 {
-				return m, false
+				return false
 			}
-			m.host = string(value)
+			m.host = value
 			continue // net/http takes it out as well
 		case "Connection":
-			if !bytes.EqualFold(value, []byte("keep-alive")) {
-				return m, false
+			if !strings.EqualFold(value, "keep-alive") {
+				return false
 			}
 		case "Transfer-Encoding", "Trailer", "Te", "Upgrade", "Expect", "Http2-Settings":
-			return m, false
+			return false
 		}
 		if _, again := m.header[key]; again {
-			return m, false
+			return false
 		}
-		values = append(values, string(value))
-		m.header[key] = values[len(values)-1 : len(values) : len(values)]
+		m.values = append(m.values, value)
+		m.header[key] = m.values[len(m.values)-1 : len(m.values) : len(m.values)]
 	}
 	if length < 0 || m.host == "" {
-		return m, false
+		return false
 	}
-	m.path, m.body, m.rest = "/"+string(target), body, length-len(body)
-	return m, m.rest == 0
+	m.path, m.body, m.rest = target, body, length-len(body)
+	return m.rest == 0
 }
 
-// request is m as net/http would hand it to a handler.
-func (m *message) request(ctx context.Context, remote string) *http.Request {
-	r := &http.Request{
-		Method: http.MethodPost, URL: &url.URL{Path: m.path}, RequestURI: m.path,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: m.header, Host: m.host, RemoteAddr: remote,
-		Body: io.NopCloser(bytes.NewReader(m.body)), ContentLength: int64(len(m.body)),
+// request is m as net/http would hand it to a handler; it is m's, like all that
+// it has. base has its context.
+func (m *message) request(base *http.Request, remote string) *http.Request {
+	m.req, m.url = *base, url.URL{Path: m.path}
+	r := &m.req
+	r.Method, r.URL, r.RequestURI = http.MethodPost, &m.url, m.path
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
+	r.Header, r.Host, r.RemoteAddr = m.header, m.host, remote
+	r.Body, r.ContentLength = http.NoBody, int64(len(m.body))
+	if len(m.body) > 0 {
+		m.reader.Reset(m.body)
+		r.Body = &m.reader
 	}
-	if len(m.body) == 0 {
-		r.Body = http.NoBody
-	}
-	return r.WithContext(ctx)
+	return r
 }
 
 // number is the value of decimal digits, or -1.
-func number(b []byte) int {
+func number(b string) int {
 	n := 0
 	if len(b) == 0 || len(b) > 7 {
 		return -1
 	}
-	for _, c := range b {
-		if c < '0' || c > '9' {
+	for i := range len(b) {
+		if b[i] < '0' || b[i] > '9' {
 			return -1
 		}
-		n = 10*n + int(c-'0')
+		n = 10*n + int(b[i]-'0')
 	}
 	return n
 }
@@ -138,9 +149,9 @@ var (
 	inValue = newClass(" ~", "\t")
 )
 
-func all(b []byte, k *class) bool {
-	for _, c := range b {
-		if !k[c] {
+func all(s string, k *class) bool {
+	for i := range len(s) {
+		if !k[s[i]] {
 			return false
 		}
 	}

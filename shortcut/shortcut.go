@@ -15,7 +15,6 @@
 package shortcut
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net"
@@ -31,8 +30,8 @@ import (
 // before the first Listen, and Attach it to the http.Server.
 type Front struct {
 	// Handler answers, as it would for net/http. It gets no sign of a client
-	// that goes away, so what it does must be short; and its answer is sent when
-	// it returns.
+	// that goes away, so what it does must be short; its answer is sent when
+	// it returns, and request and answer are used again then.
 	Handler http.Handler
 	// Wants reports whether requests to a path are for the short cut. Only POST
 	// is ever asked for, and paths without an escape or a query.
@@ -45,12 +44,21 @@ type Front struct {
 
 	closing atomic.Bool
 	running atomic.Int32 // requests on the short cut, until their answer is sent
+	used    sync.Pool    // of *exchange
 	mu      sync.Mutex
 	conns   map[*conn]struct{} // that net/http takes for new, and that have been answered
 }
 
 // Listen returns a listener whose connections take the short cut.
-func (f *Front) Listen(ln net.Listener) net.Listener { return &listener{ln, f} }
+func (f *Front) Listen(ln net.Listener) net.Listener {
+	return &listener{ln, f, new(http.Request).WithContext(f.Context)}
+}
+
+// exchange is one request and its answer.
+type exchange struct {
+	in  message
+	out answer
+}
 
 // Attach has srv, whose Handler is set, tell where its requests begin and end.
 // What comes from the listeners of other Fronts, or of none, is not touched.
@@ -129,7 +137,8 @@ func (f *Front) forget(c *conn) {
 
 type listener struct {
 	net.Listener
-	f *Front
+	f    *Front
+	base *http.Request // with f's Context
 }
 
 // Accept implements net.Listener.
@@ -138,7 +147,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: nc, f: l.f, fresh: true, remote: nc.RemoteAddr().String(), small: nc}
+	c := &conn{Conn: nc, f: l.f, base: l.base, fresh: true, remote: nc.RemoteAddr().String(), small: nc}
 	if s := nowait.Socket(nc); s != nil {
 		c.small = s
 	}
@@ -153,6 +162,7 @@ type conn struct {
 	// small reads and writes it where that is little.
 	small  io.ReadWriter
 	f      *Front
+	base   *http.Request
 	remote string
 	// between: what is read next is the beginning of a request. (net/http's look
 	// ahead for the end of the connection is a goroutine of its own.)
@@ -168,7 +178,6 @@ type conn struct {
 	// when the deadlines were last moved
 	waits, writes time.Time
 
-	out   bytes.Buffer // the answer being made
 	state atomic.Int32 // Close may come from anywhere
 }
 
@@ -221,18 +230,26 @@ func (c *conn) handle(p []byte, n int) (done bool, all int, err error) {
 	if c.f.closing.Load() {
 		return false, n, nil
 	}
-	r, n := c.request(p, n)
-	if r == nil {
-		return false, n, nil
+	x, _ := c.f.used.Get().(*exchange)
+	if x == nil {
+		x = new(exchange)
 	}
-	return true, n, c.answer(r)
+	r, n := c.request(x, p, n)
+	if r != nil {
+		done, err = true, c.answer(x, r)
+	}
+	if x.out.body.Cap()+x.out.whole.Cap() <= maxKept {
+		c.f.used.Put(x)
+	}
+	return done, n, err
 }
 
 // request returns the plain request that the first n bytes of p are, if the Front
 // wants it. Some clients send a body apart from its head: it is awaited, but not
 // for long.
-func (c *conn) request(p []byte, n int) (r *http.Request, all int) {
-	m, ok := parse(p[:n])
+func (c *conn) request(x *exchange, p []byte, n int) (r *http.Request, all int) {
+	m := &x.in
+	ok := m.parse(p[:n])
 	if !ok && m.rest == 0 || !c.f.Wants(m.path) {
 		return nil, n
 	}
@@ -241,11 +258,11 @@ func (c *conn) request(p []byte, n int) (r *http.Request, all int) {
 			return nil, n
 		}
 		n = c.readRest(p, n, n+m.rest)
-		if m, ok = parse(p[:n]); !ok {
+		if !m.parse(p[:n]) {
 			return nil, n
 		}
 	}
-	return m.request(c.f.Context, c.remote), n
+	return m.request(c.base, c.remote), n
 }
 
 // restPatience is how long the rest of a body may take to come here; net/http
@@ -301,7 +318,7 @@ func after(d time.Duration) time.Time {
 
 // answer has the handler answer r and sends what it says. io.EOF asks net/http
 // to close the connection.
-func (c *conn) answer(r *http.Request) error {
+func (c *conn) answer(x *exchange, r *http.Request) error {
 	if !c.state.CompareAndSwap(waiting, answering) {
 		return net.ErrClosed
 	}
@@ -310,26 +327,23 @@ func (c *conn) answer(r *http.Request) error {
 			_ = c.Conn.Close() // as somebody wished meanwhile
 		}
 	}()
-	a := &answer{header: make(http.Header, 4)}
+	a := &x.out
+	a.reset()
 	c.f.Handler.ServeHTTP(a, r)
-	c.out.Reset()
-	last := a.encode(&c.out, c.f.closing.Load())
+	last := a.encode(c.f.closing.Load())
 	if c.f.WriteTimeout > 0 && (c.writes.IsZero() || time.Since(c.writes) > c.f.WriteTimeout/rearm) {
 		c.writes = time.Now()
 		_ = c.SetWriteDeadline(after(c.f.WriteTimeout))
 	}
-	_, err := c.small.Write(c.out.Bytes())
-	if c.out.Cap() > maxKept {
-		c.out = bytes.Buffer{}
-	}
+	_, err := c.small.Write(a.whole.Bytes())
 	if err == nil && last {
 		err = io.EOF
 	}
 	return err
 }
 
-// maxKept is the largest buffer for answers that a connection keeps, in bytes.
-const maxKept = 4 << 10
+// maxKept is the largest buffers for an answer that are used again, in bytes.
+const maxKept = 16 << 10
 
 // states of a connection
 const (

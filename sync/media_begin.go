@@ -20,9 +20,9 @@ func (s *Server) mediaBegin(ctx context.Context, c *call, body []byte) (any, err
 		var req struct {
 			V *string `json:"v"`
 		}
-		plain := plainObject(body, func(key []byte, _ int, text []byte) bool {
-			req.V = plainString(text)
-			return string(key) == "v" && text != nil
+		plain := plainObject(string(body), func(m member) bool {
+			req.V = &m.text
+			return m.key == "v" && m.isText
 		})
 		if !plain {
 			req.V = nil

@@ -15,15 +15,15 @@ type metaRequest struct {
 }
 
 // plain reads a message as clients write it; false is for encoding/json to read.
-func (r *metaRequest) plain(body []byte) bool {
-	return plainObject(body, func(key []byte, number int, text []byte) bool {
-		switch string(key) {
+func (r *metaRequest) plain(body string) bool {
+	return plainObject(body, func(m member) bool {
+		switch m.key {
 		case "v":
-			r.Version = &number
-			return text == nil
+			r.Version = &m.number
+			return !m.isText
 		case "cv":
-			r.Client = string(text)
-			return text != nil
+			r.Client = m.text
+			return m.isText
 		}
 		return false
 	})
@@ -65,7 +65,7 @@ func (r *metaResponse) appendJSON(b []byte) []byte {
 // one device ends the sync of another.
 func (s *Server) meta(ctx context.Context, c *call, body []byte) (any, error) {
 	var req metaRequest
-	if !req.plain(body) {
+	if !req.plain(string(body)) {
 		req = metaRequest{}
 		if err := json.Unmarshal(body, &req); err != nil {
 			return nil, bad("meta", err)
@@ -114,6 +114,12 @@ func (s *Server) metaMediaUSN(ctx context.Context, c *call) int32 {
 	if usn, ok := s.o.Media.KnownUSN(user); ok {
 		return usn
 	}
+	return s.askMediaUSN(ctx, c, user)
+}
+
+// askMediaUSN is metaMediaUSN where it takes more than a look; apart, so that
+// what it needs is allocated only then.
+func (s *Server) askMediaUSN(ctx context.Context, c *call, user string) int32 {
 	ctx, cancel := context.WithTimeout(ctx, s.mediaPatience)
 	defer cancel()
 	type answer struct {

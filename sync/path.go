@@ -25,6 +25,9 @@ func (s *Server) resolve(path string) (name string, p place) {
 			break
 		}
 	}
+	if p == below && rest != "." && rest != ".." && rest != "" && !strings.Contains(rest, "/") {
+		return rest, below // as nearly always
+	}
 	var parts []string
 	for _, part := range strings.Split(rest, "/") {
 		switch part {

@@ -40,22 +40,25 @@ func TestReadHeaderFields(t *testing.T) {
 		checkHeaderFields(t, text)
 	}
 	var h headerFields
-	if plain := headers[0]; !h.plain([]byte(plain)) {
+	if plain := headers[0]; !h.plain(plain) {
 		t.Errorf("%s is not read in the quick way", plain)
 	}
 }
+
+// said are the fields alone.
+func (h *headerFields) said() []any { return []any{h.V, h.K, h.C, h.S} }
 
 // checkHeaderFields compares the quick way with encoding/json.
 func checkHeaderFields(t *testing.T, text string) {
 	t.Helper()
 	var quick, slow headerFields
-	if !quick.plain([]byte(text)) {
+	if !quick.plain(text) {
 		return
 	}
 	if err := json.Unmarshal([]byte(text), &slow); err != nil {
 		t.Errorf("%q: read in the quick way, but encoding/json says %v", text, err)
 	}
-	if !reflect.DeepEqual(quick, slow) {
+	if !reflect.DeepEqual(quick.said(), slow.said()) {
 		t.Errorf("%q: %+v, encoding/json reads %+v", text, quick, slow)
 	}
 }
@@ -68,7 +71,7 @@ func TestReadMetaFields(t *testing.T) {
 		checkMetaFields(t, text)
 	}
 	var r metaRequest
-	if !r.plain([]byte(`{"v":11,"cv":"x"}`)) {
+	if !r.plain(`{"v":11,"cv":"x"}`) {
 		t.Error("an ordinary message is not read in the quick way")
 	}
 }
@@ -76,7 +79,7 @@ func TestReadMetaFields(t *testing.T) {
 func checkMetaFields(t *testing.T, text string) {
 	t.Helper()
 	var quick, slow metaRequest
-	if !quick.plain([]byte(text)) {
+	if !quick.plain(text) {
 		return
 	}
 	if err := json.Unmarshal([]byte(text), &slow); err != nil || !reflect.DeepEqual(quick, slow) {

@@ -20,9 +20,9 @@ const syncHeader = "anki-sync"
 // (docs/protocol.md §3.2). Nobody's body is read before it is known whose it is.
 func (c *call) readHeader() error {
 	var h headerFields
-	if text := []byte(c.r.Header.Get(syncHeader)); !h.plain(text) {
+	if text := c.r.Header.Get(syncHeader); !h.plain(text) {
 		h = headerFields{}
-		if err := json.Unmarshal(text, &h); err != nil {
+		if err := json.Unmarshal([]byte(text), &h); err != nil {
 			return bad("anki-sync header", err)
 		}
 	}
@@ -36,11 +36,10 @@ func (c *call) readHeader() error {
 	if err := c.authenticate(); err != nil {
 		return err
 	}
-	body := http.MaxBytesReader(nil, c.r.Body, c.wireLimit())
-	if n := c.r.ContentLength; c.step.message != nil && 0 < n && n <= tinyBody {
-		return c.readTiny(body, n)
+	if n := c.r.ContentLength; c.step.message != nil && 0 < n && n <= min(tinyBody, c.wireLimit()) {
+		return c.readTiny(c.r.Body, n)
 	}
-	return c.readZstd(body)
+	return c.readZstd(http.MaxBytesReader(nil, c.r.Body, c.wireLimit()))
 }
 
 // tinyBody is the size up to which a body is decoded in one go, in bytes: as a
@@ -127,31 +126,31 @@ type headerFields struct {
 	K *string `json:"k"`
 	C *string `json:"c"`
 	S *string `json:"s"`
+
+	values struct { // what the others point to, if read by plain
+		v       int
+		k, c, s string
+	}
 }
 
 // plain reads a header as clients write it; false is for encoding/json to read.
-func (h *headerFields) plain(text []byte) bool {
-	return plainObject(text, func(key []byte, number int, text []byte) bool {
-		switch string(key) {
+func (h *headerFields) plain(text string) bool {
+	return plainObject(text, func(m member) bool {
+		switch m.key {
 		case "v":
-			h.V = &number
-			return text == nil
+			h.values.v, h.V = m.number, &h.values.v
+			return !m.isText
 		case "k":
-			h.K = plainString(text)
+			h.values.k, h.K = m.text, &h.values.k
 		case "c":
-			h.C = plainString(text)
+			h.values.c, h.C = m.text, &h.values.c
 		case "s":
-			h.S = plainString(text)
+			h.values.s, h.S = m.text, &h.values.s
 		default:
 			return false
 		}
-		return text != nil
+		return m.isText
 	})
-}
-
-func plainString(text []byte) *string {
-	s := string(text)
-	return &s
 }
 
 // decoders are kept: making one costs more than decoding a small message. They

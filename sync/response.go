@@ -87,11 +87,13 @@ func (w *responder) bytes(c *call, b []byte) error {
 
 func (w *responder) encoded(c *call, a *encodedAnswer) error {
 	head := w.Header()
+	sizes := []string{strconv.Itoa(len(a.body)), ""}
 	head["Content-Type"] = octetStream
+	head["Content-Length"] = sizes[:1:1]
 	if c.zstd() {
-		head[canonicalOriginalSize] = []string{strconv.Itoa(a.size)}
+		sizes[1] = strconv.Itoa(a.size)
+		head[canonicalOriginalSize] = sizes[1:]
 	}
-	head["Content-Length"] = []string{strconv.Itoa(len(a.body))}
 	_, err := w.Write(a.body)
 	return err
 }

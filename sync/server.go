@@ -204,13 +204,21 @@ func (s *Server) Handles(r *http.Request) bool {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.o.Now()
-	body := &countingReader{r: r.Body}
-	// In a copy: net/http looks for its own body in its own request, to know
-	// whether an answer has to wait for the rest of it.
-	own := *r
-	own.Body = body
-	rw := &responder{ResponseWriter: w}
-	c := &call{s: s, r: &own, addr: s.o.ClientAddr(r)}
+	x := &struct { // in one piece
+		call
+		responder
+		own  http.Request
+		body countingReader
+	}{
+		// In a copy: net/http looks for its own body in its own request, to know
+		// whether an answer has to wait for the rest of it.
+		own:       *r,
+		body:      countingReader{r: r.Body},
+		responder: responder{ResponseWriter: w},
+	}
+	x.own.Body = &x.body
+	c, rw, body := &x.call, &x.responder, &x.body
+	c.s, c.r, c.addr = s, &x.own, s.o.ClientAddr(r)
 	err := s.serve(rw, c)
 	if err != nil {
 		rw.fail(c, err)
