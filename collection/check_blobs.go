@@ -53,6 +53,15 @@ var expectedColumns = []tableColumns{
 	{"decks", []string{"id", "name", "mtime_secs", "usn", "common", "kind"}},
 }
 
+// tableNames are the names of expectedColumns, as SQL.
+var tableNames = func() string {
+	var names []string
+	for _, e := range expectedColumns {
+		names = append(names, "'"+e.table+"'")
+	}
+	return "(" + strings.Join(names, ", ") + ")"
+}()
+
 // checkObjects reads every object of a schema-18 database, so that a broken one
 // is found at the upload and not at some later sync
 // (docs/collection-format.md §12). The first fault is returned, as ErrCorrupt.
@@ -77,27 +86,23 @@ func checkObjects(ctx context.Context, db *sql.DB) error {
 }
 
 func checkTables(ctx context.Context, tx convTx, expected []tableColumns) error {
+	have := map[string][]string{}
+	err := convEach(ctx, tx, `SELECT t.name, c.name FROM sqlite_schema t CROSS JOIN pragma_table_info(t.name) c
+		WHERE t.type = 'table' AND t.name IN `+tableNames, func(rows *sql.Rows) error {
+		var table, name string
+		err := rows.Scan(&table, &name)
+		have[table] = append(have[table], strings.ToLower(name)) // 2.1.36 has "key", 26.09 "KEY"
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for _, e := range expected {
-		var kind string
-		err := tx.QueryRowContext(ctx, `SELECT coalesce(max(type), '') FROM sqlite_master WHERE name = ?`, e.table).Scan(&kind)
-		if err != nil {
-			return err
-		}
-		if kind != "table" {
+		if len(have[e.table]) == 0 {
 			return corrupt("no table %s", e.table)
 		}
-		var have []string
-		err = convEach(ctx, tx, `SELECT name FROM pragma_table_info('`+e.table+`')`, func(rows *sql.Rows) error {
-			var name string
-			err := rows.Scan(&name)
-			have = append(have, strings.ToLower(name)) // 2.1.36 has "key", 26.09 "KEY"
-			return err
-		})
-		if err != nil {
-			return err
-		}
 		for _, c := range e.columns {
-			if !slices.Contains(have, strings.ToLower(c)) {
+			if !slices.Contains(have[e.table], strings.ToLower(c)) {
 				return corrupt("no column %s.%s", e.table, c)
 			}
 		}

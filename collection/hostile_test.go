@@ -268,7 +268,7 @@ func TestChecksHearTheContext(t *testing.T) {
 	for what, f := range map[string]func(path string) error{
 		"verify":  func(path string) error { return sqlite.Verify(ctx, path) },
 		"upgrade": func(path string) error { _, err := Upgrade(ctx, path); return err },
-		"settle":  func(path string) error { return checkAndSettle(ctx, path) },
+		"settle":  func(path string) error { return upgradeAndSettle(ctx, path) },
 	} {
 		if err := f(smallUpload(t)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", what, err)

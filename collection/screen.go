@@ -18,15 +18,10 @@ func screen(ctx context.Context, tx convTx) error {
 	if err := dropPrograms(ctx, tx); err != nil {
 		return err
 	}
-	for _, e := range expectedColumns {
-		if err := wantPlainTable(ctx, tx, e.table); err != nil {
-			return err
-		}
-		if err := dropComputedIndexes(ctx, tx, e.table); err != nil {
-			return err
-		}
+	if err := wantPlainTables(ctx, tx); err != nil {
+		return err
 	}
-	return nil
+	return dropComputedIndexes(ctx, tx)
 }
 
 // dropPrograms removes triggers and views: a trigger runs with our statements, and
@@ -49,14 +44,14 @@ var (
 	literal = regexp.MustCompile(`(?i)^(?:[-+]?[0-9][0-9a-fx.+-]*|x?'(?:[^']|'')*'|"[^"]*"|null|true|false|current_(?:date|time|timestamp))$`)
 )
 
-// wantPlainTable wants a table, if it is there, to consist of columns and nothing
-// else: inserting a row must cost what the row does.
-func wantPlainTable(ctx context.Context, tx convTx, table string) error {
-	err := convEach(ctx, tx, `SELECT coalesce(rootpage, 0), coalesce(sql, '') FROM sqlite_schema WHERE name = '`+table+`' COLLATE NOCASE`, func(rows *sql.Rows) error {
+// wantPlainTables wants the tables, as far as they are there, to consist of columns
+// and nothing else: inserting a row must cost what the row does.
+func wantPlainTables(ctx context.Context, tx convTx) error {
+	err := convEach(ctx, tx, `SELECT name, coalesce(rootpage, 0), coalesce(sql, '') FROM sqlite_schema WHERE name COLLATE NOCASE IN `+tableNames, func(rows *sql.Rows) error {
+		var table, ddl string
 		var root int64
-		var ddl string
-		if err := rows.Scan(&root, &ddl); err != nil {
-			return corrupt("table %s: %w", table, err)
+		if err := rows.Scan(&table, &root, &ddl); err != nil {
+			return corrupt("the schema: %w", err)
 		}
 		if root == 0 || checkWord.MatchString(ddl) {
 			return corrupt("table %s is not a plain one", table)
@@ -66,10 +61,11 @@ func wantPlainTable(ctx context.Context, tx convTx, table string) error {
 	if err != nil {
 		return err
 	}
-	return convEach(ctx, tx, `SELECT name, hidden, coalesce(dflt_value, 'NULL') FROM pragma_table_xinfo('`+table+`')`, func(rows *sql.Rows) error {
-		var name, value string
+	return convEach(ctx, tx, `SELECT t.name, c.name, c.hidden, coalesce(c.dflt_value, 'NULL') FROM sqlite_schema t
+		CROSS JOIN pragma_table_xinfo(t.name) c WHERE t.name COLLATE NOCASE IN `+tableNames, func(rows *sql.Rows) error {
+		var table, name, value string
 		var hidden int
-		if err := rows.Scan(&name, &hidden, &value); err != nil {
+		if err := rows.Scan(&table, &name, &hidden, &value); err != nil {
 			return err
 		}
 		if hidden != 0 || !literal.MatchString(value) {
@@ -79,10 +75,12 @@ func wantPlainTable(ctx context.Context, tx convTx, table string) error {
 	})
 }
 
-func dropComputedIndexes(ctx context.Context, tx convTx, table string) error {
+// dropComputedIndexes drops those of the tables.
+func dropComputedIndexes(ctx context.Context, tx convTx) error {
 	var drop []string
 	err := convEach(ctx, tx, `SELECT l.name, l.partial, coalesce(s.sql, ''), EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) WHERE cid = -2)
-		FROM pragma_index_list('`+table+`') l LEFT JOIN sqlite_schema s ON s.name = l.name`, func(rows *sql.Rows) error {
+		FROM (SELECT name FROM sqlite_schema WHERE type = 'table' COLLATE NOCASE AND name COLLATE NOCASE IN `+tableNames+`) t
+		CROSS JOIN pragma_index_list(t.name) l LEFT JOIN sqlite_schema s ON s.name = l.name`, func(rows *sql.Rows) error {
 		var name, ddl string
 		var partial, computed bool
 		if err := rows.Scan(&name, &partial, &ddl, &computed); err != nil {

@@ -32,6 +32,10 @@ func Upgrade(ctx context.Context, path string) (changed bool, err error) {
 		return false, fmt.Errorf("upgrade collection: %w", damaged(err))
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	return upgrade(ctx, db)
+}
+
+func upgrade(ctx context.Context, db *sql.DB) (changed bool, err error) {
 	err = sqlite.InTx(ctx, db, func(tx *sql.Tx) error {
 		u := upgrader{ctx: ctx, tx: tx, now: time.Now().Unix()}
 		changed, err = u.run()

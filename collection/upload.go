@@ -167,10 +167,7 @@ func prepareUpload(ctx context.Context, path string) (same bool, err error) {
 	}
 	err = sqlite.Verify(ctx, path)
 	if err == nil {
-		_, err = Upgrade(ctx, path)
-	}
-	if err == nil {
-		err = checkAndSettle(ctx, path)
+		err = upgradeAndSettle(ctx, path)
 	}
 	if (faultOfFile(err) || errors.Is(err, sqlite.ErrDamaged)) && !errors.Is(err, ErrCorrupt) {
 		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
@@ -233,15 +230,20 @@ func setHeader(path string, version byte) (counter uint32, err error) {
 	return binary.BigEndian.Uint32(head[headerCounter:]), nil
 }
 
-// checkAndSettle checks what SQLite cannot know of a schema-18 file, which has gone
-// through Upgrade, and marks everything in it as sent: rows with usn -1 would be
-// handed to nobody, and a usn of 0 would hand every row out again.
-func checkAndSettle(ctx context.Context, path string) error {
-	db, err := sqlite.Open(ctx, path, sqlite.Options{Exclusive: true, Journal: "delete", Synchronous: "off", Foreign: true})
+// upgradeAndSettle is Upgrade, and then checks what SQLite cannot know of the file
+// and marks everything in it as sent: rows with usn -1 would be handed to nobody,
+// and a usn of 0 would hand every row out again. The file is not synced.
+func upgradeAndSettle(ctx context.Context, path string) (err error) {
+	db, err := sqlite.Open(ctx, path, sqlite.Options{
+		Exclusive: true, Journal: "delete", Synchronous: "off", CacheKiB: convCacheKiB, Foreign: true,
+	})
 	if err != nil {
+		return fmt.Errorf("upgrade collection: %w", damaged(err))
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if _, err := upgrade(ctx, db); err != nil {
 		return err
 	}
-	defer db.Close()
 	if err := checkObjects(ctx, db); err != nil {
 		return err
 	}
@@ -258,24 +260,26 @@ func checkAndSettle(ctx context.Context, path string) error {
 
 // usnTables are the tables whose rows carry a usn, apart from config, whose
 // usns mean nothing to a sync.
-var usnTables = []string{"cards", "notes", "revlog", "graves", "notetypes", "templates", "decks", "deck_config", "tags"}
+var usnTables = [...]string{"cards", "notes", "revlog", "graves", "notetypes", "templates", "decks", "deck_config", "tags"}
 
 // settleUSNs gives rows that are marked as not yet sent the collection's usn,
 // so that every device gets them, and makes that usn at least atLeast.
 func settleUSNs(ctx context.Context, conn *sql.Conn, atLeast USN) error {
-	var dirty []string
-	for _, t := range usnTables {
-		var one int
-		err := conn.QueryRowContext(ctx, `SELECT 1 FROM `+t+` WHERE usn < 0 LIMIT 1`).Scan(&one)
-		if err == nil {
-			dirty = append(dirty, t)
-		} else if !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-	}
 	var usn USN
-	if err := conn.QueryRowContext(ctx, `SELECT usn FROM col`).Scan(&usn); err != nil {
+	var unsent [len(usnTables)]bool
+	ask, answers := `SELECT usn`, []any{&usn}
+	for i, t := range usnTables {
+		ask += `, EXISTS (SELECT 1 FROM ` + t + ` WHERE usn < 0)`
+		answers = append(answers, &unsent[i])
+	}
+	if err := conn.QueryRowContext(ctx, ask+` FROM col`).Scan(answers...); err != nil {
 		return err
+	}
+	var dirty []string
+	for i, t := range usnTables {
+		if unsent[i] {
+			dirty = append(dirty, t)
+		}
 	}
 	if len(dirty) == 0 && usn >= atLeast {
 		return nil
@@ -413,10 +417,7 @@ func (s *Store) upgradeStored(ctx context.Context, u *user) error {
 	}
 	at("upgrade copied")
 	if err := s.inTime(ctx, func(ctx context.Context) error {
-		if _, err := Upgrade(ctx, tmp); err != nil {
-			return err
-		}
-		return checkAndSettle(ctx, tmp)
+		return upgradeAndSettle(ctx, tmp)
 	}); err != nil {
 		return err
 	}

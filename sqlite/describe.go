@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -80,94 +81,198 @@ type indexColumn struct {
 	desc  bool
 }
 
+// describeSchema asks a question once for all tables, not once for each: preparing
+// a statement costs more than its answer.
 func describeSchema(ctx context.Context, db *sql.DB) (*dbSchema, error) {
-	type object struct {
-		typ, name, ddl string
-		root           uint32
-	}
-	var list []object
-	rows, err := db.QueryContext(ctx, `SELECT type, name, coalesce(rootpage, 0), coalesce(sql, '') FROM sqlite_schema`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var o object
-		if err := rows.Scan(&o.typ, &o.name, &o.root, &o.ddl); err != nil {
+	d := describer{s: &dbSchema{roots: []uint32{1}}, tables: map[int64]*tableTree{}, indexes: map[string]object{}}
+	for _, ask := range []func(context.Context, *sql.DB) error{
+		d.objects, d.kinds, d.columns, d.indexesOf, d.indexColumns,
+	} {
+		if err := ask(ctx, db); err != nil {
 			return nil, err
 		}
-		list = append(list, o)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
+	for _, t := range d.s.tables {
+		for _, ix := range t.indexes {
+			t.opaque = t.opaque || len(ix.columns) == 0
+		}
+		d.s.computed = d.s.computed || t.computed
 	}
-	s := &dbSchema{roots: []uint32{1}}
-	for _, o := range list {
-		o.typ = strings.ToLower(o.typ) // SQLite does not mind
-		if o.root == 0 {
-			s.virtual = s.virtual || o.typ == "table"
-			continue
-		}
-		s.roots = append(s.roots, o.root)
-		if o.typ != "table" {
-			continue
-		}
-		t := &tableTree{name: o.name, root: o.root}
-		if err := t.describe(ctx, db); err != nil {
-			return nil, err
-		}
-		s.tables = append(s.tables, t)
-		s.computed = s.computed || t.computed
-	}
-	return s, nil
+	return d.s, nil
 }
 
-func (t *tableTree) describe(ctx context.Context, db *sql.DB) error {
-	var withoutRowID, strict bool
-	err := db.QueryRowContext(ctx, `SELECT wr, strict FROM pragma_table_list(?) WHERE schema = 'main'`, t.name).Scan(&withoutRowID, &strict)
-	if err != nil {
-		return err
+type describer struct {
+	s       *dbSchema
+	tables  map[int64]*tableTree // by rowid in sqlite_schema
+	indexes map[string]object    // by name
+}
+
+// object is a row of sqlite_schema.
+type object struct {
+	root uint32
+	ddl  string
+}
+
+// itsTables are the tables in sqlite_schema. Their type: SQLite does not mind in
+// which case it is written.
+const itsTables = `(SELECT rowid, name FROM sqlite_schema WHERE type = 'table' COLLATE NOCASE AND rootpage > 0) t`
+
+func (d *describer) objects(ctx context.Context, db *sql.DB) error {
+	return each(ctx, db, `SELECT rowid, type, name, coalesce(rootpage, 0), coalesce(sql, '') FROM sqlite_schema`, func(rows *sql.Rows) error {
+		var id int64
+		var typ, name string
+		var o object
+		if err := rows.Scan(&id, &typ, &name, &o.root, &o.ddl); err != nil {
+			return err
+		}
+		typ = strings.ToLower(typ)
+		if typ == "index" {
+			d.indexes[name] = o
+		}
+		if o.root == 0 {
+			d.s.virtual = d.s.virtual || typ == "table"
+			return nil
+		}
+		d.s.roots = append(d.s.roots, o.root)
+		if typ == "table" {
+			t := &tableTree{name: name, root: o.root}
+			d.tables[id] = t
+			d.s.tables = append(d.s.tables, t)
+		}
+		return nil
+	})
+}
+
+// kinds finds out which tables are not of the ordinary kind.
+func (d *describer) kinds(ctx context.Context, db *sql.DB) error {
+	known := 0
+	err := each(ctx, db, `SELECT t.rowid, l.wr OR l.strict FROM `+itsTables+` CROSS JOIN pragma_table_list(t.name) l WHERE l.schema = 'main'`, func(rows *sql.Rows) error {
+		var id int64
+		var odd bool
+		if err := rows.Scan(&id, &odd); err != nil {
+			return err
+		}
+		known++
+		d.tables[id].opaque = odd
+		return nil
+	})
+	if err == nil && known != len(d.tables) {
+		err = sql.ErrNoRows
 	}
-	t.opaque = withoutRowID || strict
-	if err := t.describeColumns(ctx, db); err != nil {
-		return err
+	return err
+}
+
+func (d *describer) columns(ctx context.Context, db *sql.DB) error {
+	keys := map[*tableTree]int{}
+	err := each(ctx, db, `SELECT t.rowid, c.name, c.type, c."notnull", c.pk, c.hidden FROM `+itsTables+` CROSS JOIN pragma_table_xinfo(t.name) c`, func(rows *sql.Rows) error {
+		var id int64
+		var c column
+		var pk, hidden int
+		if err := rows.Scan(&id, &c.name, &c.typ, &c.notNull, &pk, &hidden); err != nil {
+			return err
+		}
+		t := d.tables[id]
+		t.computed = t.computed || hidden > 0 // a generated column
+		c.typ = strings.ToUpper(c.typ)
+		c.affinity = affinityOf(c.typ)
+		if pk > 0 {
+			keys[t]++
+			c.rowid = c.typ == "INTEGER"
+		}
+		t.columns = append(t.columns, c)
+		return nil
+	})
+	for t, n := range keys {
+		if n > 1 { // then the key is not the rowid
+			for i := range t.columns {
+				t.columns[i].rowid = false
+			}
+		}
 	}
-	// The collation: SQLite does not mind in which case the type is written.
-	rows, err := db.QueryContext(ctx, `SELECT l.name, l."unique", l.partial, coalesce(s.rootpage, 0), coalesce(s.sql, '')
-		FROM pragma_index_list(?1) l LEFT JOIN sqlite_schema s ON s.type = 'index' COLLATE NOCASE AND s.name = l.name`, t.name)
+	return err
+}
+
+func (d *describer) indexesOf(ctx context.Context, db *sql.DB) error {
+	return each(ctx, db, `SELECT t.rowid, l.name, l."unique", l.partial FROM `+itsTables+` CROSS JOIN pragma_index_list(t.name) l`, func(rows *sql.Rows) error {
+		var id int64
+		var partial bool
+		ix := &indexTree{}
+		if err := rows.Scan(&id, &ix.name, &ix.unique, &partial); err != nil {
+			return err
+		}
+		t, o := d.tables[id], d.indexes[ix.name]
+		ix.root = o.root
+		// One that the table's declaration calls for, and that has no tree.
+		t.opaque = t.opaque || ix.root == 0
+		if partial {
+			ix.partial = t.columnNamed(PartialColumn(o.ddl))
+			t.computed = t.computed || ix.partial == ""
+		}
+		t.indexes = append(t.indexes, ix)
+		return nil
+	})
+}
+
+func (d *describer) indexColumns(ctx context.Context, db *sql.DB) error {
+	return each(ctx, db, `SELECT t.rowid, l.name, c.cid, c."desc", coalesce(c.coll, ''), c.key
+		FROM `+itsTables+` CROSS JOIN pragma_index_list(t.name) l CROSS JOIN pragma_index_xinfo(l.name) c`, func(rows *sql.Rows) error {
+		var id int64
+		var name, coll string
+		var cid int
+		var desc, key bool
+		if err := rows.Scan(&id, &name, &cid, &desc, &coll, &key); err != nil {
+			return err
+		}
+		t := d.tables[id]
+		i := slices.IndexFunc(t.indexes, func(ix *indexTree) bool { return ix.name == name })
+		if i < 0 {
+			return sql.ErrNoRows
+		}
+		t.addIndexColumn(t.indexes[i], cid, desc, key, coll)
+		return nil
+	})
+}
+
+func (t *tableTree) addIndexColumn(ix *indexTree, cid int, desc, key bool, coll string) {
+	switch {
+	case cid == -2: // an expression
+		t.computed = true
+		return
+	case cid == -1 && !key: // the rowid at the end
+		return
+	case cid < 0 || cid >= len(t.columns) || !key:
+		t.opaque = true
+		return
+	case !strings.Contains(t.columns[cid].typ, "INT") && t.columns[cid].typ != "TEXT":
+		t.opaque = true // other types may be stored differently in the two trees
+	}
+	c := indexColumn{place: cid, desc: desc}
+	if t.columns[cid].rowid {
+		c.place = -1
+	}
+	switch strings.ToLower(coll) {
+	case "binary", "":
+	case "unicase":
+		c.fold = true
+	default:
+		t.opaque = true
+	}
+	ix.columns = append(ix.columns, c)
+}
+
+// each calls f for each row of a query's answer.
+func each(ctx context.Context, db *sql.DB, query string, f func(rows *sql.Rows) error) error {
+	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	type index struct {
-		tree    *indexTree
-		partial bool
-		ddl     string
-	}
-	var list []index
 	for rows.Next() {
-		ix := index{tree: &indexTree{}}
-		if err := rows.Scan(&ix.tree.name, &ix.tree.unique, &ix.partial, &ix.tree.root, &ix.ddl); err != nil {
+		if err := f(rows); err != nil {
 			return err
 		}
-		// One that the table's declaration calls for, and that has no tree.
-		t.opaque = t.opaque || ix.tree.root == 0
-		list = append(list, ix)
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	for _, ix := range list {
-		if ix.partial {
-			ix.tree.partial = t.columnNamed(PartialColumn(ix.ddl))
-			t.computed = t.computed || ix.tree.partial == ""
-		}
-		if err := t.describeIndex(ctx, db, ix.tree); err != nil {
-			return err
-		}
-		t.indexes = append(t.indexes, ix.tree)
-	}
-	return nil
+	return rows.Err()
 }
 
 // columnNamed returns the name as the table has it; "" if it has no such column.
@@ -194,78 +299,6 @@ func PartialColumn(ddl string) string {
 		return ""
 	}
 	return m[1]
-}
-
-func (t *tableTree) describeColumns(ctx context.Context, db *sql.DB) error {
-	rows, err := db.QueryContext(ctx, `SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)`, t.name)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	rowid, keys := -1, 0
-	for rows.Next() {
-		var c column
-		var pk, hidden int
-		if err := rows.Scan(&c.name, &c.typ, &c.notNull, &pk, &hidden); err != nil {
-			return err
-		}
-		t.computed = t.computed || hidden > 0 // a generated column
-		c.typ = strings.ToUpper(c.typ)
-		c.affinity = affinityOf(c.typ)
-		if pk > 0 {
-			keys++
-			if c.typ == "INTEGER" {
-				rowid = len(t.columns)
-			}
-		}
-		t.columns = append(t.columns, c)
-	}
-	if keys == 1 && rowid >= 0 {
-		t.columns[rowid].rowid = true
-	}
-	return rows.Err()
-}
-
-func (t *tableTree) describeIndex(ctx context.Context, db *sql.DB, ix *indexTree) error {
-	rows, err := db.QueryContext(ctx, `SELECT cid, "desc", coalesce(coll, ''), key FROM pragma_index_xinfo(?)`, ix.name)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var cid int
-		var desc, key bool
-		var coll string
-		if err := rows.Scan(&cid, &desc, &coll, &key); err != nil {
-			return err
-		}
-		switch {
-		case cid == -2: // an expression
-			t.computed = true
-			continue
-		case cid == -1 && !key: // the rowid at the end
-			continue
-		case cid < 0 || cid >= len(t.columns) || !key:
-			t.opaque = true
-			continue
-		case !strings.Contains(t.columns[cid].typ, "INT") && t.columns[cid].typ != "TEXT":
-			t.opaque = true // other types may be stored differently in the two trees
-		}
-		c := indexColumn{place: cid, desc: desc}
-		if t.columns[cid].rowid {
-			c.place = -1
-		}
-		switch strings.ToLower(coll) {
-		case "binary", "":
-		case "unicase":
-			c.fold = true
-		default:
-			t.opaque = true
-		}
-		ix.columns = append(ix.columns, c)
-	}
-	t.opaque = t.opaque || len(ix.columns) == 0
-	return rows.Err()
 }
 
 // PlainTables lists the tables that PRAGMA integrity_check can check without
