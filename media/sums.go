@@ -28,8 +28,12 @@ type sumSlot struct {
 	sum  [sha1.Size]byte
 }
 
-// sumSlots is how many are remembered: a slot's newest content. 160 KiB.
-const sumSlots = 4096
+// sumSlots is how many are remembered, 320 KiB: for each of the hashes that share
+// sumWays slots the newest.
+const (
+	sumSlots = 8192
+	sumWays  = 4
+)
 
 // worthIt is the size in bytes from which on looking costs less than hashing.
 const worthIt = 1 << 10
@@ -44,22 +48,43 @@ func (s *sums) of(content []byte, crc uint32) string {
 		return hex.EncodeToString(sum[:])
 	}
 	want := sumSlot{hash: maphash.Bytes(s.seed, content), size: int32(len(content)), crc: crc} //nolint:gosec // small
-	i := want.hash % sumSlots
+	if !s.known(&want) {
+		want.sum = sha1.Sum(content) //nolint:gosec // the protocol's checksum
+		s.remember(want)
+	}
+	return hex.EncodeToString(want.sum[:])
+}
+
+// ways are the slots that w may be in.
+func (s *sums) ways(w *sumSlot) []sumSlot {
+	i := w.hash % (sumSlots / sumWays) * sumWays
+	return s.slots[i : i+sumWays]
+}
+
+// known fills in w's sum, if it is remembered.
+func (s *sums) known(w *sumSlot) bool {
 	s.mu.Lock()
-	if s.slots != nil {
-		want.sum = s.slots[i].sum
-		if s.slots[i] == want {
-			s.mu.Unlock()
-			return hex.EncodeToString(want.sum[:])
+	defer s.mu.Unlock()
+	if s.slots == nil {
+		return false
+	}
+	for _, slot := range s.ways(w) {
+		if slot.hash == w.hash && slot.size == w.size && slot.crc == w.crc {
+			w.sum = slot.sum
+			return true
 		}
 	}
-	s.mu.Unlock()
-	want.sum = sha1.Sum(content) //nolint:gosec // the protocol's checksum
+	return false
+}
+
+// remember takes w for the newest of its slots.
+func (s *sums) remember(w sumSlot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.slots == nil {
 		s.slots = make([]sumSlot, sumSlots)
 	}
-	s.slots[i] = want
-	return hex.EncodeToString(want.sum[:])
+	ways := s.ways(&w)
+	copy(ways[1:], ways)
+	ways[0] = w
 }

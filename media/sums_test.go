@@ -67,3 +67,30 @@ func TestSumsAreRemembered(t *testing.T) {
 		t.Error("another checksum, but taken for the same")
 	}
 }
+
+// TestSumsOfMany: of contents that would all have a place, hardly any takes that of
+// another, whatever the secret.
+func TestSumsOfMany(t *testing.T) {
+	s := newSums()
+	content := func(i int) []byte {
+		b := make([]byte, worthIt)
+		b[0], b[1] = byte(i), byte(i>>8)
+		return b
+	}
+	const many = sumSlots / 4
+	for i := range many {
+		s.of(content(i), 7)
+	}
+	for i := range s.slots {
+		copy(s.slots[i].sum[:], "remembered")
+	}
+	remembered := 0
+	for i := range many {
+		if got, err := hex.DecodeString(s.of(content(i), 7)); err == nil && bytes.HasPrefix(got, []byte("remembered")) {
+			remembered++
+		}
+	}
+	if remembered < many*9/10 {
+		t.Errorf("%d of %d are remembered", remembered, many)
+	}
+}
