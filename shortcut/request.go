@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"strconv"
 )
 
 // message is a request in one piece. Its slices point into the buffer that it
@@ -16,6 +17,8 @@ type message struct {
 	host   string
 	header http.Header
 	body   []byte
+	// chunked: the client did not say the body's length.
+	chunked bool
 	// rest is how many bytes of the body are not there yet.
 	rest int
 }
@@ -26,9 +29,10 @@ const maxFields = 40
 
 // parse reads b as one whole plain request: POST, HTTP/1.1, a path without
 // escapes, each header field on a line of its own and in printable ASCII, one
-// Host, a Content-Length and exactly that many bytes behind the head. ok is false
-// for everything else, right or wrong: it is for net/http to say which. If nothing
-// but the end of the body is missing, m says how much.
+// Host, a Content-Length and exactly that many bytes behind the head, or one chunk
+// and the end. ok is false for everything else, right or wrong: it is for net/http
+// to say which. If nothing but the end of a body of known length is missing, m says
+// how much.
 func parse(b []byte) (m message, ok bool) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
@@ -70,7 +74,13 @@ func parse(b []byte) (m message, ok bool) {
 			if !bytes.EqualFold(value, []byte("keep-alive")) {
 				return m, false
 			}
-		case "Transfer-Encoding", "Trailer", "Te", "Upgrade", "Expect", "Http2-Settings":
+		case "Transfer-Encoding":
+			if m.chunked || !bytes.EqualFold(value, []byte("chunked")) {
+				return m, false
+			}
+			m.chunked = true
+			continue // net/http takes it out as well
+		case "Trailer", "Te", "Upgrade", "Expect", "Http2-Settings":
 			return m, false
 		}
 		if _, again := m.header[key]; again {
@@ -79,11 +89,26 @@ func parse(b []byte) (m message, ok bool) {
 		values = append(values, string(value))
 		m.header[key] = values[len(values)-1 : len(values) : len(values)]
 	}
-	if length < 0 || m.host == "" {
+	if m.host == "" || m.chunked == (length >= 0) {
 		return m, false
+	}
+	if m.chunked {
+		if body, ok = oneChunk(body); !ok {
+			return m, false
+		}
+		length = len(body)
 	}
 	m.path, m.body, m.rest = "/"+string(target), body, length-len(body)
 	return m, m.rest == 0
+}
+
+// oneChunk is what is in a body of one chunk, as clients from 2.1.57 on send the
+// few words of theirs. ok is false for more chunks than one, extensions, trailers
+// and what is not whole.
+func oneChunk(b []byte) (data []byte, ok bool) {
+	size, b, _ := bytes.Cut(b, []byte("\r\n"))
+	data, ok = bytes.CutSuffix(b, []byte("\r\n0\r\n\r\n"))
+	return data, ok && len(data) > 0 && bytes.EqualFold(size, strconv.AppendInt(nil, int64(len(data)), 16))
 }
 
 // request is m as net/http would hand it to a handler.
@@ -94,7 +119,10 @@ func (m *message) request(ctx context.Context, remote string) *http.Request {
 		Header: m.header, Host: m.host, RemoteAddr: remote,
 		Body: io.NopCloser(bytes.NewReader(m.body)), ContentLength: int64(len(m.body)),
 	}
-	if len(m.body) == 0 {
+	switch {
+	case m.chunked:
+		r.ContentLength, r.TransferEncoding = -1, []string{"chunked"}
+	case len(m.body) == 0:
 		r.Body = http.NoBody
 	}
 	return r.WithContext(ctx)

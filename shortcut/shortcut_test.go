@@ -157,7 +157,14 @@ func TestWays(t *testing.T) {
 		quick()
 		slow("GET /sync/meta HTTP/1.1\r\nHost: x\r\n\r\n", "GET /sync/meta ")
 		quick()
-		slow("POST /sync/meta HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n", "POST /sync/meta c")
+		// In chunks: one, as clients send it, and otherwise.
+		const inChunks = "POST /sync/meta HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		c.send(inChunks + "1\r\nc\r\n0\r\n\r\n")
+		c.want("short", "POST /sync/meta c")
+		slow(inChunks+"1\r\nc\r\n1\r\nd\r\n0\r\n\r\n", "POST /sync/meta cd")
+		quick()
+		c.send(inChunks + "1\r\nc\r\n")
+		slow("0\r\n\r\n", "POST /sync/meta c")
 		quick()
 		big := strings.Repeat("d", 5000)
 		slow(post("/sync/meta", big), "POST /sync/meta "+big)
