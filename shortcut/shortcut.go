@@ -89,7 +89,9 @@ func (f *Front) Shutdown() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for c := range f.conns {
-		_ = c.SetReadDeadline(longAgo) // net/http closes it; a request being answered is not disturbed
+		if c.state.Load() == waiting { // others come to await, or are net/http's by then
+			_ = c.SetReadDeadline(longAgo) // net/http closes it
+		}
 	}
 }
 
@@ -221,6 +223,14 @@ func (c *conn) handle(p []byte, n int) (done bool, all int, err error) {
 	if c.f.closing.Load() {
 		return false, n, nil
 	}
+	if !c.state.CompareAndSwap(waiting, answering) {
+		return false, n, net.ErrClosed
+	}
+	defer func() {
+		if !c.state.CompareAndSwap(answering, waiting) {
+			_ = c.Conn.Close() // as somebody wished meanwhile
+		}
+	}()
 	r, n := c.request(p, n)
 	if r == nil {
 		return false, n, nil
@@ -302,14 +312,6 @@ func after(d time.Duration) time.Time {
 // answer has the handler answer r and sends what it says. io.EOF asks net/http
 // to close the connection.
 func (c *conn) answer(r *http.Request) error {
-	if !c.state.CompareAndSwap(waiting, answering) {
-		return net.ErrClosed
-	}
-	defer func() {
-		if !c.state.CompareAndSwap(answering, waiting) {
-			_ = c.Conn.Close() // as somebody wished meanwhile
-		}
-	}()
 	a := &answer{header: make(http.Header, 4)}
 	c.f.Handler.ServeHTTP(a, r)
 	c.out.Reset()
@@ -334,13 +336,13 @@ const maxKept = 4 << 10
 // states of a connection
 const (
 	waiting = iota
-	answering
-	toClose // once it has answered
+	answering // or awaiting the rest of a request that it may answer
+	toClose   // once it has answered
 )
 
 // Close implements net.Conn. net/http closes connections that it takes for idle
-// when it shuts down: a request being answered gets its answer first, unless
-// Close is called twice.
+// when it shuts down: a request that has come, or begun to come, gets its answer
+// first, unless Close is called twice.
 func (c *conn) Close() error {
 	c.f.mu.Lock()
 	delete(c.f.conns, c)

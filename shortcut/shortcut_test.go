@@ -465,6 +465,48 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
+// TestShutdownAwaitsBody: a request whose body is on its way when the shutdown
+// begins gets its answer, as from net/http; if the body takes its time the
+// connection may end.
+func TestShutdownAwaitsBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, echo)
+		fresh := g.dial()
+		answered := g.dial() // new to net/http, but not to us
+		answered.send(post("/meta", "a"))
+		answered.want("short", "POST /meta a")
+		idles := g.dial() // known to it
+		idles.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		idles.want("net/http", "GET / ")
+		late := g.dial()
+		late.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		late.want("net/http", "GET / ")
+		time.Sleep(10 * time.Second) // net/http grants new connections 5
+		whole := post("/meta", "body")
+		for _, c := range []*client{fresh, answered, idles, late} {
+			c.send(whole[:len(whole)-1])
+		}
+		synctest.Wait()
+		done := make(chan error, 1)
+		go func() {
+			g.front.Shutdown()
+			done <- errors.Join(g.srv.Shutdown(t.Context()), g.front.Wait(t.Context()))
+		}()
+		time.Sleep(restPatience / 2)
+		for _, c := range []*client{fresh, answered, idles} {
+			c.send(whole[len(whole)-1:])
+			c.want("short", "POST /meta body")
+			c.wantEnd()
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if _, err := late.rd.ReadByte(); !errors.Is(err, io.EOF) {
+			t.Error("late:", err)
+		}
+	})
+}
+
 // TestClosedMeanwhile: http.Server.Shutdown closes connections that it takes for
 // idle. One that is about to answer answers, and ends.
 func TestClosedMeanwhile(t *testing.T) {
