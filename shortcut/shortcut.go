@@ -335,7 +335,7 @@ const maxKept = 4 << 10
 
 // states of a connection
 const (
-	waiting = iota
+	waiting   = iota
 	answering // or awaiting the rest of a request that it may answer
 	toClose   // once it has answered
 )
