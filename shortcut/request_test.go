@@ -6,6 +6,8 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -103,6 +105,26 @@ func TestParse(t *testing.T) {
 		if rest := map[string]int{"cut body": 1}[name]; m.rest != rest {
 			t.Errorf("%s: %d bytes are missing, want %d", name, m.rest, rest)
 		}
+	}
+}
+
+// TestClients: what real clients send is plain.
+func TestClients(t *testing.T) {
+	files, err := filepath.Glob("testdata/status/[0-9]*")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no recorded requests", err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, ok := parse(b)
+		if !ok {
+			t.Errorf("%s is left to net/http", filepath.Base(f))
+			continue
+		}
+		sameAsHTTP(t, b, m)
 	}
 }
 
