@@ -67,7 +67,7 @@ func serveAction(c *cli.Context) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context, signals...)
 	defer stop()
-	return serve(ctx, stop, cfg, log, c.App.Writer)
+	return serve(ctx, stop, cfg, log, behindLog{c.App.Writer, flush})
 }
 
 // commandHint helps who mistyped a command, which is taken for a file's name.

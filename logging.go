@@ -118,6 +118,18 @@ func (l *lineWriter) writeHeld() error {
 	return err
 }
 
+// behindLog writes behind what has been logged so far.
+type behindLog struct {
+	io.Writer
+	flush func()
+}
+
+// Write implements io.Writer.
+func (b behindLog) Write(p []byte) (int, error) {
+	b.flush()
+	return b.Writer.Write(p)
+}
+
 // Enabled implements slog.Handler.
 func (h *originalHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
 

@@ -166,6 +166,39 @@ func TestServeAndSignals(t *testing.T) {
 	}
 }
 
+// TestServeAnnouncesLast: where to point Anki is the last that is said before
+// anybody syncs, behind the lines of the log that were written together.
+func TestServeAnnouncesLast(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cmd := exec.Command(self, "--port", "0")
+	cmd.Args[0] = "ankisyncd" // see TestMain
+	cmd.Dir = dir
+	cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "SYNC_USER1=me:secret", "ANKISYNCD_HOST=127.0.0.1"}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "Listening on ") {
+		said.WriteString(lines.Text() + "\n")
+	}
+	if !strings.Contains(said.String(), "Serving HTTP on ") {
+		t.Errorf("announced after only\n%s", &said)
+	}
+	_ = cmd.Process.Kill()
+	_, _ = io.Copy(io.Discard, out)
+	_ = cmd.Wait()
+}
+
 // TestServeCreatesAccount: ankisyncd-rs makes the account that its environment
 // names, once, also where the folder of its database is not there yet.
 func TestServeCreatesAccount(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ankisyncd/ankisyncd/filestate"
+	"github.com/ankisyncd/ankisyncd/nowait"
 )
 
 // TestGlance: looking again sees what looking sees, at once and each time.
@@ -32,6 +33,34 @@ func TestGlance(t *testing.T) {
 			t.Fatalf("%d: quickly %v, want %v", i, quick, want)
 		}
 		state = got
+	}
+}
+
+// TestGlanceElsewhere: only what lies on the machine's own disks, all of it, is
+// looked at without telling the scheduler, and not before it was seen lately.
+func TestGlanceElsewhere(t *testing.T) {
+	here := filestate.Of("/dev/shm")
+	if !nowait.Local("/dev/shm") {
+		t.Skip("nothing here is looked at quickly")
+	}
+	elsewhere := filestate.Of("/proc")
+	for _, c := range []struct {
+		seen []filestate.State
+		want bool
+	}{
+		{[]filestate.State{here}, true},
+		{[]filestate.State{elsewhere}, false},
+		{[]filestate.State{here, elsewhere}, false},
+		{[]filestate.State{elsewhere, here}, false},
+		{[]filestate.State{here, {}}, false},
+	} {
+		var g filestate.Glance
+		if filestate.IsQuick(g.Again(c.seen...)) {
+			t.Errorf("%v: the first look is quick", c.seen)
+		}
+		if got := filestate.IsQuick(g.Again(c.seen...)); got != c.want {
+			t.Errorf("%v: quick %t", c.seen, got)
+		}
 	}
 }
 

@@ -33,6 +33,15 @@ func (a nothing) still(dir string, look func(path string) filestate.State) bool 
 	return a.dir.Same(look(dir)) && (!a.folder.Found() || a.folder.Same(look(filepath.Join(dir, folderNative))))
 }
 
+// deepest is the folder that still looks at last. That of the media may lie
+// elsewhere than dir, behind a link, and take its time to be looked at.
+func (a nothing) deepest() filestate.State {
+	if a.folder.Found() {
+		return a.folder
+	}
+	return a.dir
+}
+
 // memorable reports whether n, seen before findSource found nothing, may be
 // remembered: no file is there whose growing the folders would not show.
 func (n nothing) memorable(dir string, now time.Time) bool {

@@ -66,7 +66,7 @@ type cache struct {
 // valid reports whether the files on disk are still the ones last seen.
 func (c *cache) valid(dir string) bool {
 	if c.none != nil {
-		return c.none.still(dir, c.glance.Again(c.none.dir))
+		return c.none.still(dir, c.glance.Again(c.none.dir, c.none.deepest()))
 	}
 	return c.id.same(identify(dir, c.folder, c.glance.Again(c.id[0])))
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -14,6 +15,8 @@ type message struct {
 	host   string
 	header http.Header
 	body   []byte // in the buffer that it was read into
+	// chunked: the client did not say the body's length.
+	chunked bool
 	// rest is how many bytes of the body are not there yet.
 	rest int
 
@@ -33,15 +36,16 @@ const maxFields = 40
 
 // parse reads b as one whole plain request: POST, HTTP/1.1, a path without
 // escapes, each header field on a line of its own and in printable ASCII, one
-// Host, a Content-Length and exactly that many bytes behind the head. ok is false
-// for everything else, right or wrong: it is for net/http to say which. If nothing
-// but the end of the body is missing, m says how much.
+// Host, a Content-Length and exactly that many bytes behind the head, or one chunk
+// and the end. ok is false for everything else, right or wrong: it is for net/http
+// to say which. If nothing but the end of a body of known length is missing, m says
+// how much.
 func (m *message) parse(b []byte) (ok bool) {
 	if m.header == nil {
 		m.header = make(http.Header, 16)
 	}
 	clear(m.header)
-	m.path, m.host, m.body, m.rest, m.values = "", "", nil, 0, m.values[:0]
+	m.path, m.host, m.body, m.chunked, m.rest, m.values = "", "", nil, false, 0, m.values[:0]
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 || len(b) < len("POST /") || string(b[:len("POST /")]) != "POST /" {
 		return false
@@ -79,7 +83,13 @@ func (m *message) parse(b []byte) (ok bool) {
 			if !strings.EqualFold(value, "keep-alive") {
 				return false
 			}
-		case "Transfer-Encoding", "Trailer", "Te", "Upgrade", "Expect", "Http2-Settings":
+		case "Transfer-Encoding":
+			if m.chunked || !strings.EqualFold(value, "chunked") {
+				return false
+			}
+			m.chunked = true
+			continue // net/http takes it out as well
+		case "Trailer", "Te", "Upgrade", "Expect", "Http2-Settings":
 			return false
 		}
 		if _, again := m.header[key]; again {
@@ -88,12 +98,30 @@ func (m *message) parse(b []byte) (ok bool) {
 		m.values = append(m.values, value)
 		m.header[key] = m.values[len(m.values)-1 : len(m.values) : len(m.values)]
 	}
-	if length < 0 || m.host == "" {
+	if m.host == "" || m.chunked == (length >= 0) {
 		return false
+	}
+	if m.chunked {
+		if body, ok = oneChunk(body); !ok {
+			return false
+		}
+		length = len(body)
 	}
 	m.path, m.body, m.rest = target, body, length-len(body)
 	return m.rest == 0
 }
+
+// oneChunk is what is in a body of one chunk, as clients from 2.1.57 on send the
+// few words of theirs. ok is false for more chunks than one, extensions, trailers
+// and what is not whole.
+func oneChunk(b []byte) (data []byte, ok bool) {
+	size, b, _ := bytes.Cut(b, []byte("\r\n"))
+	data, ok = bytes.CutSuffix(b, []byte("\r\n0\r\n\r\n"))
+	var space [16]byte
+	return data, ok && len(data) > 0 && bytes.EqualFold(size, strconv.AppendInt(space[:0], int64(len(data)), 16))
+}
+
+var chunkedEncoding = []string{"chunked"} // shared, never written to
 
 // request is m as net/http would hand it to a handler; it is m's, like all that
 // it has. base has its context.
@@ -107,6 +135,9 @@ func (m *message) request(base *http.Request, remote string) *http.Request {
 	if len(m.body) > 0 {
 		m.reader.Reset(m.body)
 		r.Body = &m.reader
+	}
+	if m.chunked {
+		r.ContentLength, r.TransferEncoding = -1, chunkedEncoding
 	}
 	return r
 }

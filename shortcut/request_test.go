@@ -6,6 +6,8 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -75,7 +77,24 @@ func TestParse(t *testing.T) {
 		"length list":         {swap("Length: 4", "Length: 4, 4"), false},
 		"huge length":         {swap("Length: 4", "Length: 99999999999999999999"), false},
 		"hexadecimal length":  {swap("Length: 4", "Length: 0x4"), false},
-		"chunked":             {swap("Accept: */*", "Transfer-Encoding: chunked"), false},
+		"chunk":               {chunked("4\r\nbody\r\n0\r\n\r\n"), true},
+		"chunk in capitals":   {strings.Replace(chunked("A\r\n0123456789\r\n0\r\n\r\n"), ": chunked", ": Chunked", 1), true},
+		"end in a chunk":      {chunked("b\r\nab\r\n0\r\n\r\ncd\r\n0\r\n\r\n"), true},
+		"chunk and length":    {swap("Accept: */*", "Transfer-Encoding: chunked"), false},
+		"chunked twice":       {strings.Replace(chunked("4\r\nbody\r\n0\r\n\r\n"), "Accept: */*", "Transfer-Encoding: chunked", 1), false},
+		"chunk of gzip":       {strings.Replace(chunked("4\r\nbody\r\n0\r\n\r\n"), ": chunked", ": gzip, chunked", 1), false},
+		"no chunk":            {chunked("0\r\n\r\n"), false},
+		"two chunks":          {chunked("1\r\na\r\n1\r\nb\r\n0\r\n\r\n"), false},
+		"short chunk":         {chunked("3\r\nbody\r\n0\r\n\r\n"), false},
+		"long chunk":          {chunked("5\r\nbody\r\n0\r\n\r\n"), false},
+		"cut chunk":           {chunked("4\r\nbody\r\n0\r\n"), false},
+		"chunk and more":      {chunked("4\r\nbody\r\n0\r\n\r\nP"), false},
+		"two in chunks":       {strings.Repeat(chunked("4\r\nbody\r\n0\r\n\r\n"), 2), false},
+		"chunk's zeros":       {chunked("04\r\nbody\r\n0\r\n\r\n"), false},
+		"chunk's extension":   {chunked("4;a=b\r\nbody\r\n0\r\n\r\n"), false},
+		"chunk's space":       {chunked("4 \r\nbody\r\n0\r\n\r\n"), false},
+		"chunk's line feed":   {chunked("4\nbody\r\n0\r\n\r\n"), false},
+		"chunk's trailer":     {chunked("4\r\nbody\r\n0\r\nX: y\r\n\r\n"), false},
 		"expect":              {swap("Accept: */*", "Expect: 100-continue"), false},
 		"upgrade":             {swap("Accept: */*", "Upgrade: h2c"), false},
 		"close":               {swap("Accept: */*", "Connection: close"), false},
@@ -103,6 +122,31 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestClients: what real clients send is plain.
+func TestClients(t *testing.T) {
+	files, err := filepath.Glob("testdata/status/[0-9]*")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no recorded requests", err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, ok := parse(b)
+		if !ok {
+			t.Errorf("%s is left to net/http", filepath.Base(f))
+			continue
+		}
+		sameAsHTTP(t, b, m)
+	}
+}
+
+// chunked is plain with a body in chunks.
+func chunked(body string) string {
+	return strings.Replace(swap("Content-Length: 4", "Transfer-Encoding: chunked"), "\r\n\r\nbody", "\r\n\r\n"+body, 1)
+}
+
 func fields(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -127,7 +171,7 @@ func sameAsHTTP(t *testing.T, b []byte, m *message) {
 	got := m.request(new(http.Request).WithContext(t.Context()), "1.2.3.4:5")
 	if got.Method != want.Method || got.URL.Path != want.URL.Path || want.URL.RawPath+want.URL.RawQuery+want.URL.Host != "" ||
 		got.RequestURI != want.RequestURI || got.Proto != want.Proto || got.ProtoMajor != want.ProtoMajor || got.ProtoMinor != want.ProtoMinor ||
-		got.Host != want.Host || got.ContentLength != want.ContentLength || got.Close != want.Close || len(want.TransferEncoding) > 0 ||
+		got.Host != want.Host || got.ContentLength != want.ContentLength || got.Close != want.Close || !slices.Equal(got.TransferEncoding, want.TransferEncoding) || len(want.Trailer) > 0 ||
 		(got.Body == http.NoBody) != (want.Body == http.NoBody) {
 		t.Fatalf("%q\nas we read it       %+v\nas net/http does it %+v", b, got, want)
 	}
@@ -141,6 +185,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(plain + plain))
 	f.Add([]byte(plain[:len(plain)-3]))
 	f.Add([]byte(swap("Accept: */*", "Connection: keep-alive")))
+	f.Add([]byte(chunked("4\r\nbody\r\n0\r\n\r\n")))
+	f.Add([]byte(chunked("1\r\na\r\n1\r\nb\r\n0\r\n\r\n")))
 	f.Add([]byte("POST /a HTTP/1.1\r\nHost:[::1]\r\nContent-Length:0\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, ok := parse(b)

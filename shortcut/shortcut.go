@@ -97,7 +97,9 @@ func (f *Front) Shutdown() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for c := range f.conns {
-		_ = c.SetReadDeadline(longAgo) // net/http closes it; a request being answered is not disturbed
+		if c.state.Load() == waiting { // others come to await, or are net/http's by then
+			_ = c.SetReadDeadline(longAgo) // net/http closes it
+		}
 	}
 }
 
@@ -230,6 +232,14 @@ func (c *conn) handle(p []byte, n int) (done bool, all int, err error) {
 	if c.f.closing.Load() {
 		return false, n, nil
 	}
+	if !c.state.CompareAndSwap(waiting, answering) {
+		return false, n, net.ErrClosed
+	}
+	defer func() {
+		if !c.state.CompareAndSwap(answering, waiting) {
+			_ = c.Conn.Close() // as somebody wished meanwhile
+		}
+	}()
 	x, _ := c.f.used.Get().(*exchange)
 	if x == nil {
 		x = new(exchange)
@@ -319,14 +329,6 @@ func after(d time.Duration) time.Time {
 // answer has the handler answer r and sends what it says. io.EOF asks net/http
 // to close the connection.
 func (c *conn) answer(x *exchange, r *http.Request) error {
-	if !c.state.CompareAndSwap(waiting, answering) {
-		return net.ErrClosed
-	}
-	defer func() {
-		if !c.state.CompareAndSwap(answering, waiting) {
-			_ = c.Conn.Close() // as somebody wished meanwhile
-		}
-	}()
 	a := &x.out
 	a.reset()
 	c.f.Handler.ServeHTTP(a, r)
@@ -347,14 +349,14 @@ const maxKept = 16 << 10
 
 // states of a connection
 const (
-	waiting = iota
-	answering
-	toClose // once it has answered
+	waiting   = iota
+	answering // or awaiting the rest of a request that it may answer
+	toClose   // once it has answered
 )
 
 // Close implements net.Conn. net/http closes connections that it takes for idle
-// when it shuts down: a request being answered gets its answer first, unless
-// Close is called twice.
+// when it shuts down: a request that has come, or begun to come, gets its answer
+// first, unless Close is called twice.
 func (c *conn) Close() error {
 	c.f.mu.Lock()
 	delete(c.f.conns, c)

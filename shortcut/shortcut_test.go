@@ -157,7 +157,14 @@ func TestWays(t *testing.T) {
 		quick()
 		slow("GET /sync/meta HTTP/1.1\r\nHost: x\r\n\r\n", "GET /sync/meta ")
 		quick()
-		slow("POST /sync/meta HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n", "POST /sync/meta c")
+		// In chunks: one, as clients send it, and otherwise.
+		const inChunks = "POST /sync/meta HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		c.send(inChunks + "1\r\nc\r\n0\r\n\r\n")
+		c.want("short", "POST /sync/meta c")
+		slow(inChunks+"1\r\nc\r\n1\r\nd\r\n0\r\n\r\n", "POST /sync/meta cd")
+		quick()
+		c.send(inChunks + "1\r\nc\r\n")
+		slow("0\r\n\r\n", "POST /sync/meta c")
 		quick()
 		big := strings.Repeat("d", 5000)
 		slow(post("/sync/meta", big), "POST /sync/meta "+big)
@@ -454,6 +461,48 @@ func TestShutdown(t *testing.T) {
 		}
 		if len(g.front.conns) > 0 {
 			t.Errorf("%d connections are remembered", len(g.front.conns))
+		}
+	})
+}
+
+// TestShutdownAwaitsBody: a request whose body is on its way when the shutdown
+// begins gets its answer, as from net/http; if the body takes its time the
+// connection may end.
+func TestShutdownAwaitsBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, echo)
+		fresh := g.dial()
+		answered := g.dial() // new to net/http, but not to us
+		answered.send(post("/meta", "a"))
+		answered.want("short", "POST /meta a")
+		idles := g.dial() // known to it
+		idles.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		idles.want("net/http", "GET / ")
+		late := g.dial()
+		late.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		late.want("net/http", "GET / ")
+		time.Sleep(10 * time.Second) // net/http grants new connections 5
+		whole := post("/meta", "body")
+		for _, c := range []*client{fresh, answered, idles, late} {
+			c.send(whole[:len(whole)-1])
+		}
+		synctest.Wait()
+		done := make(chan error, 1)
+		go func() {
+			g.front.Shutdown()
+			done <- errors.Join(g.srv.Shutdown(t.Context()), g.front.Wait(t.Context()))
+		}()
+		time.Sleep(restPatience / 2)
+		for _, c := range []*client{fresh, answered, idles} {
+			c.send(whole[len(whole)-1:])
+			c.want("short", "POST /meta body")
+			c.wantEnd()
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if _, err := late.rd.ReadByte(); !errors.Is(err, io.EOF) {
+			t.Error("late:", err)
 		}
 	})
 }

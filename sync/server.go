@@ -238,12 +238,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) report(o Observation, c *call) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
-		slog.String("step", o.Step), slog.String("user", o.User), slog.Int("status", o.Status),
-		slog.String("client", o.Client), slog.String("addr", addrText(c.addr)),
+		slog.String("step", o.Step), slog.String("user", logText(o.User, auth.MaxUserName)), slog.Int("status", o.Status),
+		slog.String("client", logText(o.Client, maxLoggedClient)), slog.String("addr", addrText(c.addr)),
 		slog.Int64("in", o.In), slog.Int64("out", o.Out), slog.Duration("dur", o.Dur),
 	}
 	if o.Err != nil {
-		attrs = append(attrs, slog.Any("err", o.Err))
+		attrs = append(attrs, slog.String("err", logText(o.Err.Error(), maxLoggedError)))
 		level = slog.LevelWarn
 		if o.Status >= 500 && o.Status != http.StatusNotImplemented {
 			level = slog.LevelError
@@ -258,6 +258,21 @@ func (s *Server) report(o Observation, c *call) {
 	if s.o.Observe != nil {
 		s.o.Observe(o)
 	}
+}
+
+// Limits of what a line of the log takes from a request, in bytes: two hundred
+// bytes of zstd can unpack to a name of a megabyte, before anybody has logged in.
+const (
+	maxLoggedClient = 200
+	maxLoggedError  = 2 << 10
+)
+
+// logText is as much of a text as a line of the log takes.
+func logText(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // serve answers one request. A panic in it is that request's failure only.

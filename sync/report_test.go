@@ -1,0 +1,37 @@
+package sync
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+// TestLogLinesAreShort: whatever a request says, its line in the log is no longer
+// than that of an honest one by much.
+func TestLogLinesAreShort(t *testing.T) {
+	var log bytes.Buffer
+	s := tinyServer(t, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	key, err := s.o.Auth.Login(t.Context(), "u", "p", netip.Addr{}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("1", 1<<20-100)
+	for name, c := range map[string]struct{ step, header, body string }{
+		"user":           {"hostKey", "x", `{"u":"` + long + `","p":"p"}`},
+		"client":         {"hostKey", long, `{"u":"u","p":"p"}`},
+		"client of meta": {"meta", "x", `{"v":99,"cv":"` + long + `"}`},
+		"number":         {"meta", "x", `{"v":` + long + `}`},
+	} {
+		log.Reset()
+		r := httptest.NewRequest(http.MethodPost, "/sync/"+c.step, bytes.NewReader(zstdFrame(t, []byte(c.body))))
+		r.Header[http.CanonicalHeaderKey(syncHeader)] = []string{`{"v":11,"k":"` + key + `","c":"` + c.header + `","s":"y"}`}
+		s.ServeHTTP(httptest.NewRecorder(), r)
+		if log.Len() == 0 || log.Len() > maxLoggedError+1000 || !strings.Contains(log.String(), "step="+c.step) {
+			t.Errorf("%s: %d bytes, %.200s", name, log.Len(), &log)
+		}
+	}
+}
