@@ -108,9 +108,18 @@ func BenchmarkStatusCheck(b *testing.B) {
 	if err := os.Chtimes(filepath.Join(cfg.DataRoot, "user"), hourAgo, hourAgo); err != nil {
 		b.Fatal(err)
 	}
-	body := enc.EncodeAll(fmt.Appendf(nil, `{"v":11,"cv":%q}`, client), nil)
-	c := &benchConn{request: fmt.Appendf(nil, "POST /sync/meta HTTP/1.1\r\nHost: 127.0.0.1:27701\r\nContent-Length: %d\r\nanki-sync: %s\r\n"+
-		"Content-Type: application/octet-stream\r\nAccept: */*\r\n\r\n%s", len(body), header(login.Key), body)}
+	// As clients from 2.1.57 on send it: in a chunk, in a frame that does not say how
+	// long its content is.
+	var body bytes.Buffer
+	if enc, err = zstd.NewWriter(&body, zstd.WithWindowSize(2<<20)); err != nil {
+		b.Fatal(err)
+	}
+	fmt.Fprintf(enc, `{"v":11,"cv":%q}`, client)
+	if err := errors.Join(enc.Flush(), enc.Close()); err != nil {
+		b.Fatal(err)
+	}
+	c := &benchConn{request: fmt.Appendf(nil, "POST /sync/meta HTTP/1.1\r\nanki-sync: %s\r\ncontent-type: application/octet-stream\r\naccept: */*\r\n"+
+		"host: 127.0.0.1:27701\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", header(login.Key), body.Len(), body.Bytes())}
 	ln := s.front.Listen(&benchListener{c: c})
 	nc, err := ln.Accept()
 	if err != nil {
