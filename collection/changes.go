@@ -293,6 +293,16 @@ func (m merger) tags(ctx context.Context, tags []string) error {
 			continue
 		}
 		// A tag that is known, in whatever case, stays as it is.
+		_, known, err := m.h.knownTag(t)
+		if err != nil {
+			return err
+		}
+		if known {
+			continue
+		}
+		if t, err = m.h.spellNewTag(t); err != nil {
+			return err
+		}
 		if _, err := m.h.exec(`INSERT OR IGNORE INTO tags (tag, usn, collapsed) VALUES (?, ?, 1)`, t, m.se.serverUSN); err != nil {
 			return err
 		}

@@ -253,6 +253,18 @@ func TestTags(t *testing.T) {
 		"Known|3|0|\x01", "later|7|1|null", "new|10|1|null", "twowords|10|1|null", "Ärger::x|10|1|null")
 }
 
+// TestTagsBelowKnownOnes: as on the official server, a new tag is spelt as the
+// nearest known one above it.
+func TestTagsBelowKnownOnes(t *testing.T) {
+	r := newRig(t, Options{})
+	r.seed(testUser, setUSN10, `INSERT INTO tags VALUES ('b::c', 3, 1, null), ('Ü', 3, 1, null)`)
+	deep := strings.Repeat("x::", maxTagDepth) + "x"
+	deeper := "X::" + deep
+	r.apply(t, 5, false, Changes{Tags: []string{"B::C::E", "ü::1::2", "B::d", "p::Q", "P", "P::q::r", "P::r", deep, deeper}})
+	r.wantRows(`SELECT tag FROM tags ORDER BY tag`,
+		"b::c", "b::c::E", "B::d", "P", "p::Q", "p::Q::r", "P::r", deep, deeper, "Ü", "Ü::1::2")
+}
+
 func TestConfigAndCRT(t *testing.T) {
 	crt := int64(1_500_000_000)
 	conf := map[string]json.RawMessage{"a": []byte(`{"b": [1, 2.50, "ü"]}`), "schedVer": []byte(`2`), "rollover": []byte(`5`)}
