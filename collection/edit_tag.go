@@ -51,7 +51,8 @@ func (t *Txn) registerTag(tag string) (string, error) {
 	if err != nil || ok {
 		return known, err
 	}
-	if tag, err = t.h.spellNewTag(tag); err != nil {
+	lookups := maxTagDepth
+	if tag, err = t.h.spellNewTag(tag, &lookups); err != nil {
 		return "", err
 	}
 	if err := t.write(); err != nil {
@@ -74,16 +75,21 @@ func (h *handle) knownTag(tag string) (string, bool, error) {
 }
 
 // maxTagDepth bounds how far above a new tag known ones are looked for: a tag of
-// nothing but "::" would be looked up once for each.
-const maxTagDepth = 100
+// nothing but "::" would be looked up once for each. maxTagLookups bounds that for
+// all tags of one message; the rest is spelt as it comes.
+const (
+	maxTagDepth   = 100
+	maxTagLookups = 50_000
+)
 
 // spellNewTag spells a tag that is not in the list as the nearest one above it that
-// is (docs/collection-format.md §4.5).
-func (h *handle) spellNewTag(tag string) (string, error) {
+// is (docs/collection-format.md §4.5). It takes what it looks up from lookups.
+func (h *handle) spellNewTag(tag string, lookups *int) (string, error) {
 	if strings.Count(tag, tagSeparator) > maxTagDepth {
 		return tag, nil
 	}
-	for end := strings.LastIndex(tag, tagSeparator); end > 0; end = strings.LastIndex(tag[:end], tagSeparator) {
+	for end := strings.LastIndex(tag, tagSeparator); end > 0 && *lookups > 0; end = strings.LastIndex(tag[:end], tagSeparator) {
+		*lookups--
 		parent, ok, err := h.knownTag(tag[:end])
 		if err != nil {
 			return "", err
