@@ -284,6 +284,7 @@ func (m merger) giveUpName(update string, id int64, name string, mtime int64) er
 }
 
 func (m merger) tags(ctx context.Context, tags []string) error {
+	lookups := maxTagLookups
 	for _, t := range tags {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -293,6 +294,16 @@ func (m merger) tags(ctx context.Context, tags []string) error {
 			continue
 		}
 		// A tag that is known, in whatever case, stays as it is.
+		_, known, err := m.h.knownTag(t)
+		if err != nil {
+			return err
+		}
+		if known {
+			continue
+		}
+		if t, err = m.h.spellNewTag(t, &lookups); err != nil {
+			return err
+		}
 		if _, err := m.h.exec(`INSERT OR IGNORE INTO tags (tag, usn, collapsed) VALUES (?, ?, 1)`, t, m.se.serverUSN); err != nil {
 			return err
 		}

@@ -171,12 +171,16 @@ func (se *session) readChunk(h *handle) (Chunk, error) {
 	return out, nil
 }
 
-// The columns that old clients may have left as fractions are cut to integers,
-// as every client does when it reads them.
+// What old clients and their add-ons may have left as fractions or texts is cut to
+// integers, as clients do when they read it.
 var chunkSelects = [3]string{
-	`SELECT id, cid, usn, ease, CAST(ivl AS INTEGER), CAST(lastIvl AS INTEGER), CAST(factor AS INTEGER), CAST(time AS INTEGER), type FROM revlog INDEXED BY ix_revlog_usn`,
-	`SELECT id, nid, did, ord, CAST(mod AS INTEGER), usn, type, queue, CAST(due AS INTEGER), CAST(ivl AS INTEGER), factor, reps, lapses, left, CAST(odue AS INTEGER), odid, flags, data FROM cards INDEXED BY ix_cards_usn`,
-	`SELECT id, guid, mid, CAST(mod AS INTEGER), usn, tags, flds FROM notes INDEXED BY ix_notes_usn`,
+	`SELECT id, CAST(cid AS INTEGER), usn, CAST(ease AS INTEGER), CAST(ivl AS INTEGER), CAST(lastIvl AS INTEGER),
+		CAST(factor AS INTEGER), CAST(time AS INTEGER), CAST(type AS INTEGER) FROM revlog INDEXED BY ix_revlog_usn`,
+	`SELECT id, CAST(nid AS INTEGER), CAST(did AS INTEGER), CAST(ord AS INTEGER), CAST(mod AS INTEGER), usn, CAST(type AS INTEGER),
+		CAST(queue AS INTEGER), CAST(due AS INTEGER), CAST(ivl AS INTEGER), CAST(factor AS INTEGER), CAST(reps AS INTEGER),
+		CAST(lapses AS INTEGER), CAST(left AS INTEGER), CAST(odue AS INTEGER), CAST(odid AS INTEGER), CAST(flags AS INTEGER), data
+		FROM cards INDEXED BY ix_cards_usn`,
+	`SELECT id, guid, CAST(mid AS INTEGER), CAST(mod AS INTEGER), usn, tags, flds FROM notes INDEXED BY ix_notes_usn`,
 }
 
 // seek moves on to the next usn once the rows of one are through; ok is false

@@ -223,14 +223,18 @@ func TestChunkOfLongTexts(t *testing.T) {
 }
 
 func TestChunkValues(t *testing.T) {
-	// Fractions that old clients left are cut, everything else is as stored;
+	// Fractions and texts that old clients and their add-ons left are cut to whole
+	// numbers, everything else is as stored;
 	// and a row that a grave removed in the middle of the paging is just gone.
 	r := newRig(t, Options{})
 	r.seed(testUser, setUSN10,
 		`INSERT INTO revlog VALUES (1, 2, 7, 4, -3.9, 5.9, 2500.5, 1e6, 3)`,
 		`INSERT INTO cards VALUES (-5, 2, 3, 4, 99.9, 7, 1, -1, -6.5, -7.2, 2500, 8, 9, 1001, 10.5, 11, 255, '{"s": 1.0,  "odd":null}')`,
 		`INSERT INTO cards VALUES (1, 2, 3, 4, 5, 6, 1, -1, 1, 5.5e6, 2500, 8, 9, 1001, 2147483647, 11, 255, '')`,
-		fmt.Sprintf(`INSERT INTO notes VALUES (1, 'a"g', %d, 1e9, 7, ' x ', 'a'||char(31)||'ü', 1, 2, 3, 'data')`, ntBasic))
+		`INSERT INTO cards VALUES (2, 2.5, 3.5, 4.5, 'x', 8, 1.5, -1.5, 'x', 'x', 2557.5, 8.5, 9.5, 1001.5, 'x', 11.5, 1.5, 5)`,
+		`INSERT INTO revlog VALUES (2, 2.5, 8, 3.5, 'x', 'x', 'x', 'x', 1.5)`,
+		fmt.Sprintf(`INSERT INTO notes VALUES (1, 'a"g', %d, 1e9, 7, ' x ', 'a'||char(31)||'ü', 1, 2, 3, 'data')`, ntBasic),
+		fmt.Sprintf(`INSERT INTO notes VALUES (2, 7, %d.5, 'x', 8, 7, 7, 1, 2, 3, 'data')`, ntBasic))
 	r.start(5, false)
 	if err := r.s.ApplyGraves(t.Context(), testUser, "k", Graves{Cards: []int64{123}}); err != nil {
 		t.Fatal(err)
@@ -240,13 +244,20 @@ func TestChunkValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Chunk{
-		Done:   true,
-		Revlog: []RevlogEntry{{ID: 1, CID: 2, USN: 7, Ease: 4, Ivl: -3, LastIvl: 5, Factor: 2500, Time: 1e6, Type: 3}},
+		Done: true,
+		Revlog: []RevlogEntry{
+			{ID: 1, CID: 2, USN: 7, Ease: 4, Ivl: -3, LastIvl: 5, Factor: 2500, Time: 1e6, Type: 3},
+			{ID: 2, CID: 2, USN: 8, Ease: 3, Type: 1},
+		},
 		Cards: []Card{
 			{ID: 1, NID: 2, DID: 3, Ord: 4, Mod: 5, USN: 6, Type: 1, Queue: -1, Due: 1, Ivl: 5_500_000, Factor: 2500, Reps: 8, Lapses: 9, Left: 1001, ODue: 2147483647, ODID: 11, Flags: 255},
 			{ID: -5, NID: 2, DID: 3, Ord: 4, Mod: 99, USN: 7, Type: 1, Queue: -1, Due: -6, Ivl: 0, Factor: 2500, Reps: 8, Lapses: 9, Left: 1001, ODue: 10, ODID: 11, Flags: 255, Data: `{"s": 1.0,  "odd":null}`},
+			{ID: 2, NID: 2, DID: 3, Ord: 4, USN: 8, Type: 1, Queue: -1, Factor: 2557, Reps: 8, Lapses: 9, Left: 1001, ODID: 11, Flags: 1, Data: "5"},
 		},
-		Notes: []Note{{ID: 1, GUID: `a"g`, MID: ntBasic, Mod: 1e9, USN: 7, Tags: " x ", Flds: "a\x1fü"}},
+		Notes: []Note{
+			{ID: 1, GUID: `a"g`, MID: ntBasic, Mod: 1e9, USN: 7, Tags: " x ", Flds: "a\x1fü"},
+			{ID: 2, GUID: "7", MID: ntBasic, USN: 8, Tags: "7", Flds: "7"},
+		},
 	}
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
 		t.Errorf("\n got %+v\nwant %+v", got, want)

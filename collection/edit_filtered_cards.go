@@ -66,7 +66,7 @@ func (t *Txn) eachForFiltered(ctx context.Context, node search.Node, order sched
 		data = `c.data`
 	}
 	st := search.Statement{SQL: `SELECT c.id, c.nid, c.ord, CAST(c.mod AS INTEGER), CAST(c.due AS INTEGER),
-		CAST(c.odue AS INTEGER), CAST(c.ivl AS INTEGER), c.lapses, ` + data + `, ` + last + ` FROM cards c WHERE c.id IN (` + found.SQL + `)`,
+		CAST(c.odue AS INTEGER), CAST(c.ivl AS INTEGER), CAST(c.lapses AS INTEGER), ` + data + `, ` + last + ` FROM cards c WHERE c.id IN (` + found.SQL + `)`,
 		Args: found.Args}
 	var c filteredCard
 	err = t.eachFound(ctx, st, func(scan func(...any) error) (more bool, err error) {

@@ -11,10 +11,12 @@ import (
 	"github.com/ankisyncd/ankisyncd/scheduling"
 )
 
-// The columns as they are read, fractions of old clients cut to integers.
+// The columns as they are read, fractions of old clients and their add-ons cut to
+// integers.
 const (
 	cardColumns = `id, nid, did, ord, CAST(mod AS INTEGER), usn, type, queue, CAST(due AS INTEGER), CAST(ivl AS INTEGER),
-		factor, reps, lapses, left, CAST(odue AS INTEGER), odid, flags, data`
+		CAST(factor AS INTEGER), CAST(reps AS INTEGER), CAST(lapses AS INTEGER), CAST(left AS INTEGER), CAST(odue AS INTEGER),
+		odid, flags, data`
 	noteColumns   = `id, guid, mid, CAST(mod AS INTEGER), usn, tags, flds, flags, data`
 	revlogColumns = `id, cid, usn, ease, CAST(ivl AS INTEGER), CAST(lastIvl AS INTEGER), CAST(factor AS INTEGER),
 		CAST(time AS INTEGER), type`

@@ -47,21 +47,13 @@ func (t *Txn) registerTag(tag string) (string, error) {
 	if tag == "" {
 		return "", nil
 	}
-	known, ok, err := t.knownTag(tag)
+	known, ok, err := t.h.knownTag(tag)
 	if err != nil || ok {
 		return known, err
 	}
-	// A new tag is spelt as the nearest known one above it.
-	parts := strings.Split(tag, tagSeparator)
-	for i := len(parts) - 1; i > 0; i-- {
-		parent, ok, err := t.knownTag(strings.Join(parts[:i], tagSeparator))
-		if err != nil {
-			return "", err
-		}
-		if ok {
-			tag = strings.Join(append([]string{parent}, parts[i:]...), tagSeparator)
-			break
-		}
+	lookups := maxTagDepth
+	if tag, err = t.h.spellNewTag(tag, &lookups); err != nil {
+		return "", err
 	}
 	if err := t.write(); err != nil {
 		return "", err
@@ -72,13 +64,41 @@ func (t *Txn) registerTag(tag string) (string, error) {
 	return tag, nil
 }
 
-func (t *Txn) knownTag(tag string) (string, bool, error) {
+// knownTag is the spelling of a tag that is in the list, whatever the case of tag.
+func (h *handle) knownTag(tag string) (string, bool, error) {
 	var known string
-	err := t.h.row(`SELECT tag FROM tags WHERE tag = ?`, []any{tag}, &known)
+	err := h.row(`SELECT tag FROM tags WHERE tag = ?`, []any{tag}, &known)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
 	}
 	return known, err == nil, err
+}
+
+// maxTagDepth bounds how far above a new tag known ones are looked for: a tag of
+// nothing but "::" would be looked up once for each. maxTagLookups bounds that for
+// all tags of one message; the rest is spelt as it comes.
+const (
+	maxTagDepth   = 100
+	maxTagLookups = 50_000
+)
+
+// spellNewTag spells a tag that is not in the list as the nearest one above it that
+// is (docs/collection-format.md §4.5). It takes what it looks up from lookups.
+func (h *handle) spellNewTag(tag string, lookups *int) (string, error) {
+	if strings.Count(tag, tagSeparator) > maxTagDepth {
+		return tag, nil
+	}
+	for end := strings.LastIndex(tag, tagSeparator); end > 0 && *lookups > 0; end = strings.LastIndex(tag[:end], tagSeparator) {
+		*lookups--
+		parent, ok, err := h.knownTag(tag[:end])
+		if err != nil {
+			return "", err
+		}
+		if ok {
+			return parent + tag[end:], nil
+		}
+	}
+	return tag, nil
 }
 
 // AddNoteTags adds tags to notes and returns how many notes changed. With

@@ -253,6 +253,31 @@ func TestTags(t *testing.T) {
 		"Known|3|0|\x01", "later|7|1|null", "new|10|1|null", "twowords|10|1|null", "Ärger::x|10|1|null")
 }
 
+// TestTagsBelowKnownOnes: as on the official server, a new tag is spelt as the
+// nearest known one above it.
+func TestTagsBelowKnownOnes(t *testing.T) {
+	r := newRig(t, Options{})
+	r.seed(testUser, setUSN10, `INSERT INTO tags VALUES ('b::c', 3, 1, null), ('Ü', 3, 1, null)`)
+	deep := strings.Repeat("x::", maxTagDepth) + "x"
+	deeper := "X::" + deep
+	r.apply(t, 5, false, Changes{Tags: []string{"B::C::E", "ü::1::2", "B::d", "p::Q", "P", "P::q::r", "P::r", deep, deeper}})
+	r.wantRows(`SELECT tag FROM tags ORDER BY tag`,
+		"b::c", "b::c::E", "B::d", "P", "p::Q", "p::Q::r", "P::r", deep, deeper, "Ü", "Ü::1::2")
+}
+
+// TestManyDeepTags: a message of them must not take minutes.
+func TestManyDeepTags(t *testing.T) {
+	r := newRig(t, Options{})
+	r.seed(testUser, setUSN10, `INSERT INTO tags VALUES ('known', 3, 1, null)`)
+	tags := []string{"KNOWN::1"}
+	for i := range maxTagLookups / maxTagDepth {
+		tags = append(tags, fmt.Sprint(i)+strings.Repeat("::x", maxTagDepth))
+	}
+	r.apply(t, 5, false, Changes{Tags: append(tags, "KNOWN::2")})
+	r.wantRows(`SELECT tag FROM tags WHERE tag LIKE 'known%' ORDER BY tag`, "known", "known::1", "KNOWN::2")
+	r.wantRows(`SELECT count(*) FROM tags`, fmt.Sprint(3+maxTagLookups/maxTagDepth))
+}
+
 func TestConfigAndCRT(t *testing.T) {
 	crt := int64(1_500_000_000)
 	conf := map[string]json.RawMessage{"a": []byte(`{"b": [1, 2.50, "ü"]}`), "schedVer": []byte(`2`), "rollover": []byte(`5`)}

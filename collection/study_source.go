@@ -35,7 +35,7 @@ type cardSource struct{ h *handle }
 
 // queueColumns are what the queue needs of a card, less its data.
 const queueColumns = `c.id, c.nid, c.did, c.odid, c.ord, CAST(c.mod AS INTEGER), c.type, c.queue, CAST(c.due AS INTEGER),
-	CAST(c.odue AS INTEGER), CAST(c.ivl AS INTEGER), c.factor, c.reps`
+	CAST(c.odue AS INTEGER), CAST(c.ivl AS INTEGER), CAST(c.factor AS INTEGER), CAST(c.reps AS INTEGER)`
 
 func scanQueued(c *scheduling.Card, more ...any) []any {
 	return append([]any{

@@ -114,12 +114,12 @@ var table = []key{
 	},
 	{
 		name: "max_payload_mb", group: groupLimits, def: "1000", unit: "MiB", ex: "300",
-		field: func(c *Config) any { return &c.MaxPayloadMB }, check: between(1, 1<<20),
+		field: func(c *Config) any { return &c.MaxPayloadMB }, check: between(1, maxMB),
 		doc: `Largest body of a request as it comes over the network, compressed.`,
 	},
 	{
 		name: "max_collection_mb", group: groupLimits, def: "4000", unit: "MiB", ex: "900",
-		field: func(c *Config) any { return &c.MaxCollectionMB }, check: between(1, 1<<20),
+		field: func(c *Config) any { return &c.MaxCollectionMB }, check: between(1, maxMB),
 		doc: `Largest collection that may be uploaded, unpacked.`,
 	},
 	{

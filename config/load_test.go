@@ -126,6 +126,11 @@ func TestLayers(t *testing.T) {
 				"max_payload_mb": "2000", "max_collection_mb": "6000",
 			},
 		},
+		{
+			name: "as good as no limit, of the official server",
+			env:  []string{"MAX_SYNC_PAYLOAD_MEGS=1000000"},
+			want: map[string]string{"max_payload_mb": "1000000", "max_collection_mb": "1048576"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := load(t, LoadOptions{Path: conf, Environ: test.env, Settings: test.flags})

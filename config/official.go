@@ -11,6 +11,9 @@ import (
 // officialPort is the port of the official server.
 const officialPort = "8080"
 
+// maxMB bounds what limits of bytes can be set to, MiB: as good as none.
+const maxMB = 1 << 20
+
 // official takes the environment of the official server (docs/compat.md §1.9).
 // It counts more than the file, as environments do, and less than ANKISYNCD_*.
 // With SYNC_USER1 alone our own defaults stand: port 27701, ./collections.
@@ -27,12 +30,13 @@ func (l *loader) official() {
 	if v, ok := l.env["MAX_SYNC_PAYLOAD_MEGS"]; ok {
 		const source = "environment MAX_SYNC_PAYLOAD_MEGS"
 		l.put("max_payload_mb", v, source)
-		// There, what an upload may unpack to is three times as much.
+		// There, what an upload may unpack to is three times as much. People set
+		// enormous values for "no limit".
 		k, _ := keyNamed("max_collection_mb")
 		def, _ := strconv.Atoi(k.def)
 		if _, set := l.raw[k.name]; !set {
-			if n, err := parseInt(v); err == nil && 3*n > def {
-				l.put(k.name, strconv.Itoa(3*n), source)
+			if n, err := parseInt(v); err == nil && n > def/3 {
+				l.put(k.name, strconv.Itoa(min(3*min(n, maxMB), maxMB)), source)
 			}
 		}
 	}

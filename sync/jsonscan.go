@@ -280,11 +280,19 @@ func (s *scanner) slowNumber(start int) (int64, error) {
 		return 0, errJSON
 	}
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.Abs(f) >= 1<<63 {
+	switch {
+	case err != nil:
 		return 0, errJSON
+	case f >= 1<<63:
+		return math.MaxInt64, errHuge
+	case f <= -1<<63:
+		return math.MinInt64, errHuge
 	}
 	return int64(f), nil
 }
+
+// errHuge comes with the nearest number that there is.
+var errHuge = errors.New("a number of more than 64 bits")
 
 // boolean reads true or false.
 func (s *scanner) boolean() (bool, error) {

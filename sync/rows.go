@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -182,6 +183,10 @@ func rows(s *scanner, f func() error) error {
 type column struct {
 	dest   *int64
 	lo, hi int64
+	// loose: what is beyond lo or hi is brought there. Old clients have stored
+	// such numbers, like the negative time of a review during which the clock was
+	// set back, and would be refused for ever (docs/protocol.md §6.5).
+	loose bool
 }
 
 const (
@@ -192,14 +197,28 @@ const (
 
 func (s *scanner) column(c column) error {
 	v, err := s.number()
-	if err != nil {
+	switch {
+	case c.loose && (err == nil || errors.Is(err, errHuge)):
+		v = min(max(v, c.lo), c.hi)
+	case err != nil:
 		return err
-	}
-	if v < c.lo || v > c.hi {
+	case v < c.lo || v > c.hi:
 		return fmt.Errorf("%d is out of range", v)
 	}
 	*c.dest = v
 	return nil
+}
+
+// reviewKind reads the type of a review; whatever is none counts as learning.
+func (s *scanner) reviewKind(dest *int64) error {
+	if c := s.peek(); c != '-' && (c < '0' || c > '9') {
+		return s.skip(0)
+	}
+	err := s.column(column{dest, minI64, maxI64, true})
+	if *dest < 0 || *dest > 5 {
+		*dest = 0
+	}
+	return err
 }
 
 func checkColumns(got, want int) error {
@@ -211,22 +230,23 @@ func checkColumns(got, want int) error {
 
 func parseRevlog(s *scanner) (r collection.RevlogEntry, err error) {
 	var usn int64
-	cols := [revlogColumns]column{
-		{&r.ID, minI64, maxI64}, {&r.CID, minI64, maxI64}, {&usn, minI32, maxI32}, {&r.Ease, 0, maxU8},
-		{&r.Ivl, minI32, maxI32}, {&r.LastIvl, minI32, maxI32}, {&r.Factor, 0, maxU32}, {&r.Time, 0, maxU32}, {&r.Type, minI64, maxI64},
+	cols := [revlogColumns - 1]column{
+		{&r.ID, minI64, maxI64, false}, {&r.CID, minI64, maxI64, false}, {&usn, minI32, maxI32, false}, {&r.Ease, 0, maxU8, false},
+		{&r.Ivl, minI32, maxI32, true}, {&r.LastIvl, minI32, maxI32, true}, {&r.Factor, 0, maxU32, true}, {&r.Time, 0, maxU32, true},
 	}
 	n := 0
 	err = s.array(func(i int) error {
-		if n++; i >= len(cols) {
-			return s.skip(0)
+		n++
+		switch {
+		case i < len(cols):
+			return s.column(cols[i])
+		case i == len(cols):
+			return s.reviewKind(&r.Type)
 		}
-		return s.column(cols[i])
+		return s.skip(0)
 	})
 	if err == nil {
 		err = checkColumns(n, revlogColumns)
-	}
-	if r.Type < 0 || r.Type > 5 {
-		r.Type = 0
 	}
 	r.USN = collection.USN(usn)
 	return r, err
@@ -235,10 +255,11 @@ func parseRevlog(s *scanner) (r collection.RevlogEntry, err error) {
 func parseCard(s *scanner) (c collection.Card, err error) {
 	var usn int64
 	cols := [cardColumns - 1]column{
-		{&c.ID, minI64, maxI64}, {&c.NID, minI64, maxI64}, {&c.DID, minI64, maxI64}, {&c.Ord, 0, maxU16}, {&c.Mod, minI64, maxI64},
-		{&usn, minI32, maxI32}, {&c.Type, 0, 3}, {&c.Queue, -3, 4}, {&c.Due, minI32, maxI32}, {&c.Ivl, minI32, maxU32},
-		{&c.Factor, 0, maxU16}, {&c.Reps, 0, maxU32}, {&c.Lapses, 0, maxU32}, {&c.Left, 0, maxU32}, {&c.ODue, minI32, maxI32},
-		{&c.ODID, minI64, maxI64}, {&c.Flags, 0, maxU8},
+		{&c.ID, minI64, maxI64, false}, {&c.NID, minI64, maxI64, false}, {&c.DID, minI64, maxI64, false}, {&c.Ord, 0, maxU16, false},
+		{&c.Mod, minI64, maxI64, true}, {&usn, minI32, maxI32, false}, {&c.Type, 0, 3, false}, {&c.Queue, -3, 4, false},
+		{&c.Due, minI32, maxI32, true}, {&c.Ivl, 0, maxU32, true}, {&c.Factor, 0, maxU16, false}, {&c.Reps, 0, maxU32, false},
+		{&c.Lapses, 0, maxU32, false}, {&c.Left, 0, maxU32, false}, {&c.ODue, minI32, maxI32, true},
+		{&c.ODID, minI64, maxI64, false}, {&c.Flags, 0, maxU8, false},
 	}
 	n := 0
 	err = s.array(func(i int) error {
@@ -256,7 +277,6 @@ func parseCard(s *scanner) (c collection.Card, err error) {
 	if err == nil {
 		err = checkColumns(n, cardColumns)
 	}
-	c.Ivl = max(c.Ivl, 0)
 	c.USN = collection.USN(usn)
 	return c, err
 }
@@ -268,15 +288,15 @@ func parseNote(s *scanner) (t collection.Note, err error) {
 		n++
 		switch i {
 		case 0:
-			return s.column(column{&t.ID, minI64, maxI64})
+			return s.column(column{&t.ID, minI64, maxI64, false})
 		case 1:
 			t.GUID, err = s.str()
 		case 2:
-			return s.column(column{&t.MID, minI64, maxI64})
+			return s.column(column{&t.MID, minI64, maxI64, false})
 		case 3:
-			return s.column(column{&t.Mod, minI64, maxI64})
+			return s.column(column{&t.Mod, minI64, maxI64, false})
 		case 4:
-			return s.column(column{&usn, minI32, maxI32})
+			return s.column(column{&usn, minI32, maxI32, false})
 		case 5:
 			t.Tags, err = s.str()
 		case 6:
