@@ -44,37 +44,52 @@ func (t *Txn) canonTags(tags []string) ([]string, error) {
 // registerTag puts a normalised tag into the list, unless it is there, and
 // returns its spelling.
 func (t *Txn) registerTag(tag string) (string, error) {
-	if tag == "" {
-		return "", nil
-	}
-	known, ok, err := t.knownTag(tag)
-	if err != nil || ok {
-		return known, err
-	}
-	// A new tag is spelt as the nearest known one above it.
-	parts := strings.Split(tag, tagSeparator)
-	for i := len(parts) - 1; i > 0; i-- {
-		parent, ok, err := t.knownTag(strings.Join(parts[:i], tagSeparator))
-		if err != nil {
-			return "", err
-		}
-		if ok {
-			tag = strings.Join(append([]string{parent}, parts[i:]...), tagSeparator)
-			break
-		}
+	tag, known, err := spellTag(t.h, tag)
+	if tag == "" || known || err != nil {
+		return tag, err
 	}
 	if err := t.write(); err != nil {
 		return "", err
 	}
-	if _, err := t.h.exec(`INSERT INTO tags (tag, usn, collapsed) VALUES (?, ?, 1)`, tag, t.usn); err != nil {
-		return "", fmt.Errorf("add tag: %w", err)
-	}
-	return tag, nil
+	return tag, addTag(t.h, tag, t.usn)
 }
 
-func (t *Txn) knownTag(tag string) (string, bool, error) {
+func addTag(h *handle, tag string, usn USN) error {
+	if _, err := h.exec(`INSERT INTO tags (tag, usn, collapsed) VALUES (?, ?, 1)`, tag, usn); err != nil {
+		return fmt.Errorf("add tag: %w", err)
+	}
+	return nil
+}
+
+// maxTagParents is how many of the tags above a new one are looked for, from the
+// nearest on: a request may hold a tag of millions of parts.
+const maxTagParents = 100
+
+// spellTag returns a normalised tag as it is known, in whatever case, or else
+// spelt as the nearest known tag above it.
+func spellTag(h *handle, tag string) (spelt string, known bool, err error) {
+	if tag == "" {
+		return "", false, nil
+	}
+	if spelt, known, err = knownTag(h, tag); known || err != nil {
+		return spelt, known, err
+	}
+	parts := strings.Split(tag, tagSeparator)
+	for i := len(parts) - 1; i > max(0, len(parts)-1-maxTagParents); i-- {
+		parent, ok, err := knownTag(h, strings.Join(parts[:i], tagSeparator))
+		if err != nil {
+			return "", false, err
+		}
+		if ok {
+			return strings.Join(append([]string{parent}, parts[i:]...), tagSeparator), false, nil
+		}
+	}
+	return tag, false, nil
+}
+
+func knownTag(h *handle, tag string) (string, bool, error) {
 	var known string
-	err := t.h.row(`SELECT tag FROM tags WHERE tag = ?`, []any{tag}, &known)
+	err := h.row(`SELECT tag FROM tags WHERE tag = ?`, []any{tag}, &known)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
 	}

@@ -242,15 +242,38 @@ func TestObjectsThatAreNone(t *testing.T) {
 	}
 }
 
+// A client merges decks one after the other, and adds "+" to a name that another
+// deck still has: the deck that gave a name up must come before the new one.
+func TestDecksInTheOrderOfIDs(t *testing.T) {
+	r := newRig(t, Options{})
+	r.seed(testUser, setUSN10,
+		`INSERT INTO decks SELECT 9, 'Spanish', 100, 7, common, kind FROM decks WHERE id = 1`,
+		`INSERT INTO decks SELECT 5, 'Spanish old', 100, 7, common, kind FROM decks WHERE id = 1`)
+	var got []string
+	for _, raw := range r.apply(t, 5, false, Changes{}).Decks {
+		var d struct{ Name string }
+		if err := json.Unmarshal(raw, &d); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, d.Name)
+	}
+	if want := []string{"Spanish old", "Spanish"}; !slices.Equal(got, want) {
+		t.Errorf("decks %q, want %q", got, want)
+	}
+}
+
 func TestTags(t *testing.T) {
 	r := newRig(t, Options{})
 	r.seed(testUser, setUSN10, `INSERT INTO tags VALUES ('Known', 3, 0, x'01'), ('later', 7, 1, null)`)
-	out := r.apply(t, 5, false, Changes{Tags: []string{"KNOWN", "new", "New", "", "Ärger::x", "ÄRGER::X", "later", "two words"}})
+	out := r.apply(t, 5, false, Changes{Tags: []string{
+		"KNOWN", "new", "New", "", "Ärger::x", "ÄRGER::X", "later", "two words", "KNOWN::a", "ärger::X::B::c", "none::x",
+	}})
 	if !slices.Equal(out.Tags, []string{"later"}) {
 		t.Errorf("tags since usn 5: %q", out.Tags)
 	}
 	r.wantRows(`SELECT tag, usn, collapsed, coalesce(config, 'null') FROM tags ORDER BY tag`,
-		"Known|3|0|\x01", "later|7|1|null", "new|10|1|null", "twowords|10|1|null", "Ärger::x|10|1|null")
+		"Known|3|0|\x01", "Known::a|10|1|null", "later|7|1|null", "new|10|1|null", "none::x|10|1|null", "twowords|10|1|null",
+		"Ärger::x|10|1|null", "Ärger::x::B::c|10|1|null")
 }
 
 func TestConfigAndCRT(t *testing.T) {
