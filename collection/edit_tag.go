@@ -61,9 +61,9 @@ func addTag(h *handle, tag string, usn USN) error {
 	return nil
 }
 
-// maxTagParents is how many of the tags above a new one are looked for, from the
-// nearest on: a request may hold a tag of millions of parts.
-const maxTagParents = 100
+// maxTagSteps bounds the search for a tag above a new one: a request may hold
+// half a million tags of many parts.
+const maxTagSteps = 5
 
 // spellTag returns a normalised tag as it is known, in whatever case, or else
 // spelt as the nearest known tag above it.
@@ -71,17 +71,34 @@ func spellTag(h *handle, tag string) (spelt string, known bool, err error) {
 	if tag == "" {
 		return "", false, nil
 	}
-	if spelt, known, err = knownTag(h, tag); known || err != nil {
-		return spelt, known, err
+	parts, folded := strings.Split(tag, tagSeparator), strings.Split(sqlite.Fold(tag), tagSeparator)
+	if len(parts) != len(folded) {
+		return tag, false, nil // folding makes no colon, but nobody is to fall over this
 	}
-	parts := strings.Split(tag, tagSeparator)
-	for i := len(parts) - 1; i > max(0, len(parts)-1-maxTagParents); i-- {
-		parent, ok, err := knownTag(h, strings.Join(parts[:i], tagSeparator))
+	for n, steps := len(parts), 0; n > 0 && steps < maxTagSteps; steps++ {
+		// The last known tag up to here. Whatever lies between a tag and one below it
+		// begins as the tag does: if this is not what is looked for, it says how much
+		// of the tag a known one above it can have.
+		var last string
+		err := h.row(`SELECT tag FROM tags WHERE tag <= ? ORDER BY tag DESC LIMIT 1`, []any{strings.Join(parts[:n], tagSeparator)}, &last)
+		if errors.Is(err, sql.ErrNoRows) {
+			return tag, false, nil
+		}
 		if err != nil {
 			return "", false, err
 		}
-		if ok {
-			return strings.Join(append([]string{parent}, parts[i:]...), tagSeparator), false, nil
+		key, looked := sqlite.Fold(last), strings.Join(folded[:n], tagSeparator)
+		if key == looked {
+			return strings.Join(append([]string{last}, parts[n:]...), tagSeparator), n == len(parts), nil
+		}
+		common := 0
+		for common < min(len(key), len(looked)) && key[common] == looked[common] {
+			common++
+		}
+		end := len(looked)
+		for again := true; n > 0 && (again || end > common); again = false {
+			n--
+			end -= len(folded[n]) + len(tagSeparator)
 		}
 	}
 	return tag, false, nil

@@ -276,6 +276,56 @@ func TestTags(t *testing.T) {
 		"Ärger::x|10|1|null", "Ärger::x::B::c|10|1|null")
 }
 
+// What is found by steps is what looking for every tag above would find.
+func TestSpellTag(t *testing.T) {
+	all := []string{"a", "A!", "a!", "b", "\u0390"}
+	for range 2 {
+		for _, above := range slices.Clone(all) {
+			for _, part := range []string{"A", "a!", "\u03b9\u0308\u0301"} {
+				all = append(all, above+"::"+part)
+			}
+		}
+	}
+	r := newRig(t, Options{})
+	r.seed(testUser)
+	r.edit(func(tx *Txn) error {
+		for i, tag := range all {
+			if i%3 == 1 || i%7 == 2 {
+				if _, err := tx.h.exec(`INSERT OR IGNORE INTO tags VALUES (?, 0, 1, null)`, tag); err != nil {
+					return err
+				}
+			}
+		}
+		found := 0
+		for _, tag := range append(all, "", "c::d", "0", strings.Repeat("b::", 1000)+"x") {
+			want, known, err := knownTag(tx.h, tag)
+			if err != nil {
+				return err
+			}
+			for parts, n := strings.Split(tag, "::"), strings.Count(tag, "::"); want == "" && n > 0; n-- {
+				above, ok, err := knownTag(tx.h, strings.Join(parts[:n], "::"))
+				if err != nil {
+					return err
+				}
+				if ok {
+					found++
+					want = strings.Join(append([]string{above}, parts[n:]...), "::")
+				}
+			}
+			if want == "" {
+				want = tag
+			}
+			if got, gotKnown, err := spellTag(tx.h, tag); got != want || gotKnown != known || err != nil {
+				t.Errorf("%q: %q, %v, %v, want %q, %v", tag, got, gotKnown, err, want, known)
+			}
+		}
+		if found == 0 {
+			t.Error("nothing above was found")
+		}
+		return nil
+	})
+}
+
 func TestConfigAndCRT(t *testing.T) {
 	crt := int64(1_500_000_000)
 	conf := map[string]json.RawMessage{"a": []byte(`{"b": [1, 2.50, "ü"]}`), "schedVer": []byte(`2`), "rollover": []byte(`5`)}
