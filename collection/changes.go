@@ -55,6 +55,9 @@ func (se *session) changesSince(h *handle) (Changes, error) {
 		}
 		out.Notetypes = append(out.Notetypes, b)
 	}
+	// In the order of the ids, as from the official server: a client that adds a
+	// deck whose name another one still has there appends "+" to it, or puts it in
+	// the other's place, so the old deck must be renamed before the new one comes.
 	err = h.query(func(scan func(...any) error) error {
 		d, err := scanDeck(scan)
 		if err != nil {
@@ -63,7 +66,7 @@ func (se *session) changesSince(h *handle) (Changes, error) {
 		b, err := d.JSON()
 		out.Decks = append(out.Decks, b)
 		return err
-	}, `SELECT id, name, mtime_secs, usn, common, kind FROM decks WHERE usn >= ? ORDER BY name`, se.clientUSN)
+	}, `SELECT id, name, mtime_secs, usn, common, kind FROM decks WHERE usn >= ? ORDER BY id`, se.clientUSN)
 	if err != nil {
 		return out, err
 	}
@@ -284,27 +287,18 @@ func (m merger) giveUpName(update string, id int64, name string, mtime int64) er
 }
 
 func (m merger) tags(ctx context.Context, tags []string) error {
-	lookups := maxTagLookups
 	for _, t := range tags {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		t = schema.NormalizeTag(t)
-		if t == "" {
-			continue
-		}
-		// A tag that is known, in whatever case, stays as it is.
-		_, known, err := m.h.knownTag(t)
+		t, known, err := spellTag(m.h, schema.NormalizeTag(t))
 		if err != nil {
 			return err
 		}
-		if known {
+		if t == "" || known {
 			continue
 		}
-		if t, err = m.h.spellNewTag(t, &lookups); err != nil {
-			return err
-		}
-		if _, err := m.h.exec(`INSERT OR IGNORE INTO tags (tag, usn, collapsed) VALUES (?, ?, 1)`, t, m.se.serverUSN); err != nil {
+		if err := addTag(m.h, t, m.se.serverUSN); err != nil {
 			return err
 		}
 	}

@@ -44,61 +44,73 @@ func (t *Txn) canonTags(tags []string) ([]string, error) {
 // registerTag puts a normalised tag into the list, unless it is there, and
 // returns its spelling.
 func (t *Txn) registerTag(tag string) (string, error) {
-	if tag == "" {
-		return "", nil
-	}
-	known, ok, err := t.h.knownTag(tag)
-	if err != nil || ok {
-		return known, err
-	}
-	lookups := maxTagDepth
-	if tag, err = t.h.spellNewTag(tag, &lookups); err != nil {
-		return "", err
+	tag, known, err := spellTag(t.h, tag)
+	if tag == "" || known || err != nil {
+		return tag, err
 	}
 	if err := t.write(); err != nil {
 		return "", err
 	}
-	if _, err := t.h.exec(`INSERT INTO tags (tag, usn, collapsed) VALUES (?, ?, 1)`, tag, t.usn); err != nil {
-		return "", fmt.Errorf("add tag: %w", err)
-	}
-	return tag, nil
+	return tag, addTag(t.h, tag, t.usn)
 }
 
-// knownTag is the spelling of a tag that is in the list, whatever the case of tag.
-func (h *handle) knownTag(tag string) (string, bool, error) {
+func addTag(h *handle, tag string, usn USN) error {
+	if _, err := h.exec(`INSERT INTO tags (tag, usn, collapsed) VALUES (?, ?, 1)`, tag, usn); err != nil {
+		return fmt.Errorf("add tag: %w", err)
+	}
+	return nil
+}
+
+// maxTagSteps bounds the search for a tag above a new one: a request may hold
+// half a million tags of many parts.
+const maxTagSteps = 5
+
+// spellTag returns a normalised tag as it is known, in whatever case, or else
+// spelt as the nearest known tag above it.
+func spellTag(h *handle, tag string) (spelt string, known bool, err error) {
+	if tag == "" {
+		return "", false, nil
+	}
+	parts, folded := strings.Split(tag, tagSeparator), strings.Split(sqlite.Fold(tag), tagSeparator)
+	if len(parts) != len(folded) {
+		return tag, false, nil // folding makes no colon, but nobody is to fall over this
+	}
+	for n, steps := len(parts), 0; n > 0 && steps < maxTagSteps; steps++ {
+		// The last known tag up to here. Whatever lies between a tag and one below it
+		// begins as the tag does: if this is not what is looked for, it says how much
+		// of the tag a known one above it can have.
+		var last string
+		err := h.row(`SELECT tag FROM tags WHERE tag <= ? ORDER BY tag DESC LIMIT 1`, []any{strings.Join(parts[:n], tagSeparator)}, &last)
+		if errors.Is(err, sql.ErrNoRows) {
+			return tag, false, nil
+		}
+		if err != nil {
+			return "", false, err
+		}
+		key, looked := sqlite.Fold(last), strings.Join(folded[:n], tagSeparator)
+		if key == looked {
+			return strings.Join(append([]string{last}, parts[n:]...), tagSeparator), n == len(parts), nil
+		}
+		common := 0
+		for common < min(len(key), len(looked)) && key[common] == looked[common] {
+			common++
+		}
+		end := len(looked)
+		for again := true; n > 0 && (again || end > common); again = false {
+			n--
+			end -= len(folded[n]) + len(tagSeparator)
+		}
+	}
+	return tag, false, nil
+}
+
+func knownTag(h *handle, tag string) (string, bool, error) {
 	var known string
 	err := h.row(`SELECT tag FROM tags WHERE tag = ?`, []any{tag}, &known)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
 	}
 	return known, err == nil, err
-}
-
-// maxTagDepth bounds how far above a new tag known ones are looked for: a tag of
-// nothing but "::" would be looked up once for each. maxTagLookups bounds that for
-// all tags of one message; the rest is spelt as it comes.
-const (
-	maxTagDepth   = 100
-	maxTagLookups = 50_000
-)
-
-// spellNewTag spells a tag that is not in the list as the nearest one above it that
-// is (docs/collection-format.md §4.5). It takes what it looks up from lookups.
-func (h *handle) spellNewTag(tag string, lookups *int) (string, error) {
-	if strings.Count(tag, tagSeparator) > maxTagDepth {
-		return tag, nil
-	}
-	for end := strings.LastIndex(tag, tagSeparator); end > 0 && *lookups > 0; end = strings.LastIndex(tag[:end], tagSeparator) {
-		*lookups--
-		parent, ok, err := h.knownTag(tag[:end])
-		if err != nil {
-			return "", err
-		}
-		if ok {
-			return parent + tag[end:], nil
-		}
-	}
-	return tag, nil
 }
 
 // AddNoteTags adds tags to notes and returns how many notes changed. With

@@ -78,7 +78,7 @@ func (t *Txn) AnswerCard(a Answer) (Card, error) {
 		return Card{}, err
 	}
 	if result.Leech {
-		_, known, err := t.h.knownTag(scheduling.LeechTag)
+		_, known, err := knownTag(t.h, scheduling.LeechTag)
 		if err != nil {
 			return Card{}, err
 		}

@@ -113,6 +113,7 @@ func TestUnbury(t *testing.T) {
 		{"a client's clock is ahead by a week", []string{conf("lastUnburied", "10")}, 72 * time.Hour, stay, "10"},
 		{"by more", []string{conf("lastUnburied", "11")}, 72 * time.Hour, back, "3"},
 		{"mistyped", []string{conf("lastUnburied", `"x"`)}, 72 * time.Hour, back, "3"},
+		{"in a deck deleted by another device", []string{conf("lastUnburied", "2"), `UPDATE cards SET did = 77 WHERE id < 7`}, 72 * time.Hour, back, "3"},
 		{"a fraction is mistyped, as for the official server", []string{conf("lastUnburied", `3.0`)}, 72 * time.Hour, back, "3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,12 +36,13 @@ func unburyIfNewDay(h *handle, now time.Time, usn USN) error {
 		return nil
 	}
 	// By deck, so that the index on (did, queue) finds them: a scan of all cards
-	// would be the dearest part of a small sync.
+	// would be the dearest part of a small sync. By the decks that cards name, as
+	// one of those may have been deleted by another device.
 	if _, err := h.exec(`UPDATE cards SET queue = CASE type
 		WHEN 0 THEN 0
 		WHEN 2 THEN 2
 		ELSE CASE WHEN due > 1000000000 THEN 1 ELSE 3 END
-		END WHERE did IN (SELECT id FROM decks) AND queue IN (-2, -3)`); err != nil {
+		END WHERE did IN (SELECT DISTINCT did FROM cards) AND queue IN (-2, -3)`); err != nil {
 		return err
 	}
 	_, err = h.exec(`INSERT OR REPLACE INTO config (KEY, usn, mtime_secs, val) VALUES ('lastUnburied', ?, ?, ?)`,
