@@ -2,6 +2,7 @@ package collection
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -86,6 +87,25 @@ var buried = []string{
 	 SELECT column1, column2, column3, column4, 1, 1, 0, 100, 3, 1, 0, 0, 0, 0, 0, 0, 0, '' FROM (VALUES
 	 (1, 0, -2, 5), (2, 0, -3, 5), (3, 1, -2, 1700000000), (4, 1, -3, 120), (5, 2, -2, 1700000000), (6, 2, -3, 99), (7, 3, -2, 1700000000),
 	 (8, 3, -3, 1000000000), (9, 2, -1, 5), (10, 2, 2, 5), (11, 1, 1, 1700000000), (12, 3, -3, 1000000001))`,
+}
+
+// TestUnburySeeks: the first sync of a day looks for buried cards, and must not walk
+// through all of them, or all of an index.
+func TestUnburySeeks(t *testing.T) {
+	r := newRig(t, Options{})
+	r.seed(testUser)
+	walks := 0
+	for _, step := range r.rows(testUser, `EXPLAIN QUERY PLAN `+unburyCards) {
+		if strings.Contains(step, "SCAN cards") {
+			t.Errorf("%s", step)
+		}
+		if strings.Contains(step, "SEARCH cards USING") {
+			walks++
+		}
+	}
+	if walks != 3 {
+		t.Errorf("%d searches, want 3", walks)
+	}
 }
 
 func TestUnbury(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Glance is for files that are looked at again and again: it remembers when. The zero value is one that has not looked yet. It may be used
-// by many at once.
+// Glance is for files that are looked at again and again: it remembers when. The
+// zero value is one that has not looked yet. It may be used by many at once.
 type Glance struct {
 	last atomic.Int64 // ns since epoch; 0 is never
 }
