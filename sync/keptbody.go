@@ -47,34 +47,43 @@ func (k *keptBody) packed() *offheap.Bytes {
 	return k.body
 }
 
-// oneFrame walks the blocks of the frame that r begins with, to see whether it
-// ends at n (RFC 8878 §3.1.1).
-func oneFrame(r io.ReaderAt, n int) bool {
+// oneFrame reports whether r is one zstd frame of n bytes, and nothing else.
+func oneFrame(r io.ReaderAt, n int) bool { return walkFrame(r, func(int, int) {}) == n }
+
+// walkFrame goes through the blocks of the frame that r begins with and returns
+// where it ends, or -1 (RFC 8878 §3.1.1). block gets the kind of each, and how many
+// bytes it has: unpacked, unless it is compressed.
+func walkFrame(r io.ReaderAt, block func(kind, size int)) (end int) {
 	var h zstd.Header
 	head := make([]byte, zstd.HeaderMaxSize)
 	k, _ := r.ReadAt(head, 0) // less if there is less
 	if err := h.Decode(head[:k]); err != nil || h.Skippable {
-		return false
+		return -1
 	}
 	for at := h.HeaderSize; ; {
 		var b [4]byte
 		if k, _ := r.ReadAt(b[:blockHeader], int64(at)); k < blockHeader {
-			return false
+			return -1
 		}
-		block := binary.LittleEndian.Uint32(b[:])
-		size := int(block >> 3)
-		if block>>1&3 == rleBlock {
+		header := binary.LittleEndian.Uint32(b[:])
+		kind, size := int(header>>1&3), int(header>>3)
+		block(kind, size)
+		if kind == rleBlock {
 			size = 1
 		}
 		at += blockHeader + size
-		if block&1 == 0 {
+		if header&1 == 0 {
 			continue
 		}
 		if h.HasCheckSum {
 			at += 4
 		}
-		return at == n
+		return at
 	}
 }
 
-const rleBlock = 1 // a block of one byte repeated (RFC 8878 §3.1.1.2.2)
+// Kinds of blocks (RFC 8878 §3.1.1.2.2).
+const (
+	rleBlock        = 1 // one byte repeated
+	compressedBlock = 2
+)

@@ -42,6 +42,19 @@ const zipOffHeap = 16 << 20
 // zipBuffers are kept between uploads: clients send one zip after another.
 var zipBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
+// readZip reads up to zipInMemory bytes. A buffer left to itself has room for twice
+// as much in the end, and clients do not say how long a zip is.
+func readZip(mem *bytes.Buffer, r io.Reader) (int64, error) {
+	const begin = zipInMemory / 4
+	n, err := mem.ReadFrom(io.LimitReader(r, begin))
+	if err != nil || n < begin {
+		return n, err
+	}
+	mem.Grow(zipInMemory - begin + bytes.MinRead)
+	more, err := mem.ReadFrom(io.LimitReader(r, zipInMemory-begin))
+	return n + more, err
+}
+
 // zipBytes is a zip in memory, which media.ApplyZip need not copy.
 type zipBytes struct {
 	*bytes.Reader
@@ -62,7 +75,7 @@ func (c *call) randomAccess(limit int64) (r io.ReaderAt, size int64, done func()
 			mem.Reset()
 			zipBuffers.Put(mem)
 		}
-		n, err := mem.ReadFrom(io.LimitReader(payload, zipInMemory))
+		n, err := readZip(mem, payload)
 		if err != nil {
 			release()
 			return nil, 0, nothing, err

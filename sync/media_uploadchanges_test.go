@@ -107,3 +107,20 @@ func TestRandomAccess(t *testing.T) {
 		t.Errorf("%d files stay, %d bytes are mapped", n, offheap.InUse())
 	}
 }
+
+// TestZipBufferIsNoLargerThanItNeedBe: clients do not say how long a zip is, and the
+// buffer of one that turned out to be too long for it is kept.
+func TestZipBufferIsNoLargerThanItNeedBe(t *testing.T) {
+	content := make([]byte, zipInMemory+100)
+	for _, size := range []int{0, 1000, zipInMemory/4 - 1, zipInMemory / 4, zipInMemory/4 + 1, zipInMemory - 1, zipInMemory, len(content)} {
+		var mem bytes.Buffer
+		r := bytes.NewReader(content[:size])
+		n, err := readZip(&mem, struct{ io.Reader }{r})
+		if want := min(size, zipInMemory); err != nil || int(n) != want || mem.Len() != want || r.Len() != size-want {
+			t.Errorf("%d bytes: %d read, %d there, %d left, %v", size, n, mem.Len(), r.Len(), err)
+		}
+		if room := mem.Cap(); room > zipInMemory+zipInMemory/8 {
+			t.Errorf("%d bytes: room for %d", size, room)
+		}
+	}
+}

@@ -38,7 +38,7 @@ func (c *call) readHeader() error {
 		return err
 	}
 	body := http.MaxBytesReader(nil, c.r.Body, c.wireLimit())
-	if c.step.message != nil && c.r.ContentLength <= tinyBody {
+	if (c.step.message != nil || c.step.limit > 0) && c.r.ContentLength <= tinyBody {
 		return c.readTiny(body)
 	}
 	return c.readZstd(body)
@@ -60,7 +60,7 @@ func (c *call) readTiny(body io.Reader) error {
 		b = room[:len(b)+n]
 	}
 	if errors.Is(err, io.EOF) {
-		msg, err := tinyDecoder().DecodeAll(b, make([]byte, 0, tinyRatio*len(b)))
+		msg, err := wholeDecoder().DecodeAll(b, make([]byte, 0, tinyRatio*len(b)))
 		if err == nil && int64(len(msg)) <= c.messageLimit() {
 			c.whole = msg
 			return nil
@@ -74,9 +74,9 @@ var tinyRooms = sync.Pool{New: func() any { return new([tinyBody + 1]byte) }}
 // tinyRatio is how many times its size a tiny body may unpack to.
 const tinyRatio = 8
 
-// tinyDecoder decodes in one go, for many at once, no more than there is room for.
+// wholeDecoder decodes in one go, for many at once, no more than there is room for.
 // Clients declare a window of 2 MiB, whatever they send.
-var tinyDecoder = sync.OnceValue(func() *zstd.Decoder {
+var wholeDecoder = sync.OnceValue(func() *zstd.Decoder {
 	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
 		zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
 	if err != nil {
@@ -86,22 +86,16 @@ var tinyDecoder = sync.OnceValue(func() *zstd.Decoder {
 })
 
 func (c *call) readZstd(body io.Reader) error {
-	dec := decoders.Get().(*bodyDecoder) //nolint:forcetypeassert // the pool holds nothing else
-	c.closers = append(c.closers, func() {
-		// Resetting lets go of the body. What has unpacked a collection has a
-		// window of megabytes by now, and is dropped; zips of media come one
-		// after the other.
-		dec.in.Reset(nil)
-		if err := dec.Reset(nil); err == nil && c.step.name != "upload" {
-			decoders.Put(dec)
-		}
-	})
 	if c.step.mayBeLarge() {
 		data, err := c.spool(body, "zstd body")
 		if err != nil {
 			return err
 		}
 		c.closers = append(c.closers, data.close)
+		if c.readSmall(data) {
+			return nil
+		}
+		dec := c.decoder()
 		c.again = func() (io.Reader, error) {
 			r, err := data.reader()
 			if err != nil {
@@ -118,8 +112,60 @@ func (c *call) readZstd(body io.Reader) error {
 		body = c.kept
 	}
 	var err error
-	c.payload, err = unzstd(dec, body)
+	c.payload, err = unzstd(c.decoder(), body)
 	return err
+}
+
+// readSmall decodes what is in memory in one go, if it is a small message: as a
+// stream each takes the window that clients declare, 2 MiB, whatever they send, and
+// holds it until the request has ended. All that is wrong or large about it is left
+// to the stream.
+func (c *call) readSmall(data *spool) bool {
+	if data.file != nil {
+		return false
+	}
+	b := data.mem.Bytes()
+	most := min(c.messageLimit(), smallMessage)
+	room := min(most, blocksHold(b), max(smallRatio*int64(len(b)), 2*zstdBlock))
+	msg, err := wholeDecoder().DecodeAll(b, make([]byte, 0, room))
+	if err != nil || int64(len(msg)) > most {
+		return false
+	}
+	c.whole = msg
+	return true
+}
+
+const (
+	// smallRatio is how many times its size a body may unpack to in one go, if that
+	// is more than two blocks.
+	smallRatio = 16
+	zstdBlock  = 128 << 10 // the most that a block holds, unpacked (RFC 8878 §3.1.1.2)
+)
+
+// blocksHold is the most that the first frame of b can unpack to, or 0.
+func blocksHold(b []byte) (most int64) {
+	_ = walkFrame(bytes.NewReader(b), func(kind, size int) {
+		if kind == compressedBlock {
+			size = zstdBlock
+		}
+		most += int64(size)
+	})
+	return most
+}
+
+// decoder is one of those that are kept, until the call is closed.
+func (c *call) decoder() *bodyDecoder {
+	dec := decoders.Get().(*bodyDecoder) //nolint:forcetypeassert // the pool holds nothing else
+	c.closers = append(c.closers, func() {
+		// Resetting lets go of the body. What has unpacked a collection has a
+		// window of megabytes by now, and is dropped; zips of media come one
+		// after the other.
+		dec.in.Reset(nil)
+		if err := dec.Reset(nil); err == nil && c.step.name != "upload" {
+			decoders.Put(dec)
+		}
+	})
+	return dec
 }
 
 func unzstd(dec *bodyDecoder, r io.Reader) (io.Reader, error) {

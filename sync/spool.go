@@ -104,6 +104,15 @@ func (c *call) unreserve() {
 // file.
 const spoolInMemory = 256 << 10
 
+// inMemory is spoolInMemory, or more for a zip of media: up to 2.1.56 clients send
+// the key behind it, and say how long all of it is. An ordinary one has 25 files.
+func (c *call) inMemory() int64 {
+	if n := c.r.ContentLength; c.step.name == "uploadChanges" && n < zipInMemory {
+		return max(n, spoolInMemory)
+	}
+	return spoolInMemory
+}
+
 // spool keeps the data of a request, as they were sent, until it is known whose
 // they are, and while they may be read once more: in memory while they are
 // small, then in an unnamed file.
@@ -120,7 +129,7 @@ type spool struct {
 
 func (c *call) spool(p io.Reader, what string) (*spool, error) {
 	sp := &spool{what: what, shares: &c.s.spooled, owner: c.session.User}
-	buffer := int64(spoolBuffer)
+	buffer, most := int64(spoolBuffer), c.inMemory()
 	if c.stranger() {
 		sp.shares, sp.owner = &c.s.strangers, networkOf(c.addr)
 		n, err := sp.mem.ReadFrom(io.LimitReader(p, spoolUncounted))
@@ -131,8 +140,8 @@ func (c *call) spool(p io.Reader, what string) (*spool, error) {
 		if n < spoolUncounted {
 			return sp, nil
 		}
-		need := int64(2 * spoolInMemory) // as a buffer grows
-		if n := c.r.ContentLength; n >= 0 && n < spoolInMemory {
+		need := 2 * most // as a buffer grows
+		if n := c.r.ContentLength; n >= 0 && n < most {
 			need = 2 * n
 		}
 		if !c.reserve(need) {
@@ -140,12 +149,12 @@ func (c *call) spool(p io.Reader, what string) (*spool, error) {
 		}
 		buffer = min(buffer, need)
 	}
-	n, err := sp.mem.ReadFrom(io.LimitReader(p, spoolInMemory-sp.size))
+	n, err := sp.mem.ReadFrom(io.LimitReader(p, most-sp.size))
 	sp.size += n
 	if err != nil {
 		return nil, bodyError(what, err)
 	}
-	if sp.size < spoolInMemory {
+	if sp.size < most {
 		return sp, nil
 	}
 	return sp, c.spoolToFile(sp, p, buffer)

@@ -95,3 +95,47 @@ func TestStrangersMemory(t *testing.T) {
 		t.Errorf("%d bytes are still held", n)
 	}
 }
+
+// TestFormZipInMemory has zips as 2.1.49 sends them: a form of 502,895 bytes with the
+// data of 502,527 before the key.
+func TestFormZipInMemory(t *testing.T) {
+	for _, tt := range []struct {
+		step         string
+		form, data   int64
+		inFile, user bool
+	}{
+		{"uploadChanges", 502895, 502527, false, false},
+		{"uploadChanges", 502895, 502527, false, true},
+		{"uploadChanges", zipInMemory - 1, zipInMemory - 400, false, false},
+		{"uploadChanges", zipInMemory + 400, zipInMemory, true, false},
+		{"uploadChanges", -1, 502527, true, false},
+		{"uploadChanges", 1000, 600, false, false},
+		{"upload", 502895, 502527, true, false},
+	} {
+		s := New(Options{TempDir: t.TempDir()})
+		c := &call{s: s, step: s.steps[tt.step], r: httptest.NewRequest(http.MethodPost, "/", nil)}
+		c.r.ContentLength = tt.form
+		if tt.user {
+			c.session.User = "user"
+		}
+		sp, err := c.spool(io.LimitReader(zeros{}, tt.data), "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inFile := sp.file != nil; inFile != tt.inFile || sp.size != tt.data {
+			t.Errorf("%+v: %d bytes, in a file: %v", tt, sp.size, inFile)
+		}
+		if held := s.strangersHold.Load(); !tt.user && sp.file == nil && held > 0 && held+8<<10 < int64(sp.mem.Cap()) || tt.user && held != 0 {
+			t.Errorf("%+v: %d bytes are counted, %d held", tt, held, sp.mem.Cap())
+		}
+		c.unreserve()
+		sp.close()
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
