@@ -130,6 +130,24 @@ func TestRestorePrograms(t *testing.T) {
 	}
 }
 
+// TestProgramsInDisguise: a trigger that SQLite takes for one, and that is none to a
+// query, runs nowhere.
+func TestProgramsInDisguise(t *testing.T) {
+	for _, odd := range []string{`CAST(type AS BLOB)`, `type || char(0)`} {
+		for _, name := range everySchema {
+			path := convFixture(t, name)
+			changeOutside(t, path, programs[0], `PRAGMA writable_schema = on`, `UPDATE sqlite_schema SET type = `+odd+` WHERE name = 'evil_update'`)
+			r := newRig(t, Options{})
+			if err := r.upload(path); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s: %s: %v", name, odd, err)
+			}
+			if _, err := Upgrade(t.Context(), path); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s: %s, unverified: %v", name, odd, err)
+			}
+		}
+	}
+}
+
 // tooBig is an expression that SQLite cannot evaluate: it is over its limit.
 const tooBig = `length(zeroblob(2000000000))`
 

@@ -26,10 +26,15 @@ func screen(ctx context.Context, tx convTx) error {
 
 // dropPrograms removes triggers and views: a trigger runs with our statements, and
 // ALTER TABLE reads every view. One DELETE does it, however many there are and
-// whatever is in them. The case of the type: SQLite does not mind.
+// whatever is in them. The case of the type: SQLite does not mind. Where it would
+// see one and we would not the file is ErrCorrupt.
 func dropPrograms(ctx context.Context, tx convTx) error {
-	var n int
-	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type COLLATE NOCASE IN ('trigger', 'view')`).Scan(&n)
+	var n, odd int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE type COLLATE NOCASE IN ('trigger', 'view')), count(*) FILTER (WHERE `+sqlite.OddObject+`)
+		FROM sqlite_schema`).Scan(&n, &odd)
+	if err == nil && odd > 0 {
+		err = corrupt("the schema has objects that SQLite has not written")
+	}
 	if err != nil || n == 0 {
 		return err
 	}

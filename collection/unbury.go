@@ -35,7 +35,11 @@ func unburyIfNewDay(h *handle, now time.Time, usn USN) error {
 	if last >= today && last <= today+7 {
 		return nil
 	}
-	if _, err := h.exec(unburyCards); err != nil {
+	unbury, err := unburyStatement(h)
+	if err != nil {
+		return err
+	}
+	if _, err := h.exec(unbury); err != nil {
 		return err
 	}
 	_, err = h.exec(`INSERT OR REPLACE INTO config (KEY, usn, mtime_secs, val) VALUES ('lastUnburied', ?, ?, ?)`,
@@ -43,17 +47,35 @@ func unburyIfNewDay(h *handle, now time.Time, usn USN) error {
 	return err
 }
 
+// unburyStatement is unburyCards, or unburyByWalk in a file that lacks the index
+// which every client makes: there each deck would cost a walk, and a file may have
+// as many decks as cards.
+func unburyStatement(h *handle) (string, error) {
+	var seeks bool
+	err := h.row(`SELECT EXISTS (SELECT 1 FROM pragma_index_list('cards') l, pragma_index_xinfo(l.name) c
+		WHERE NOT l.partial AND c.seqno = 0 AND c.name = 'did' COLLATE NOCASE AND c.coll = 'BINARY' COLLATE NOCASE)`, nil, &seeks)
+	if err != nil || !seeks {
+		return unburyByWalk, err
+	}
+	return unburyCards, nil
+}
+
 // unburyCards goes by deck, so that the index on (did, queue) finds them: a scan
 // of all cards would be the dearest part of a small sync. By the decks that cards
 // name, as one of those may have been deleted by another device: each is one seek
 // in the index, where DISTINCT would walk through all of it.
-const unburyCards = `UPDATE cards SET queue = CASE type
-	WHEN 0 THEN 0
-	WHEN 2 THEN 2
-	ELSE CASE WHEN due > 1000000000 THEN 1 ELSE 3 END
-	END WHERE did IN (
+const unburyCards = unburied + ` WHERE did IN (
 		WITH RECURSIVE named (did) AS (
 			SELECT min(did) FROM cards
 			UNION ALL SELECT (SELECT min(did) FROM cards WHERE did > named.did) FROM named WHERE did IS NOT NULL)
 		SELECT did FROM named
 	) AND queue IN (-2, -3)`
+
+// unburyByWalk does the same in one walk through all cards.
+const unburyByWalk = unburied + ` WHERE queue IN (-2, -3)`
+
+const unburied = `UPDATE cards SET queue = CASE type
+	WHEN 0 THEN 0
+	WHEN 2 THEN 2
+	ELSE CASE WHEN due > 1000000000 THEN 1 ELSE 3 END
+	END`

@@ -117,12 +117,23 @@ type object struct {
 // which case it is written.
 const itsTables = `(SELECT rowid, name FROM sqlite_schema WHERE type = 'table' COLLATE NOCASE AND rootpage > 0) t`
 
+// OddObject is a condition of SQL for what SQLite never writes into sqlite_schema.
+// It takes a blob for a text there, and ends a text at its first NUL, and so sees
+// tables, triggers and trees where comparing these values finds none.
+const OddObject = `(typeof(type) != 'text' OR typeof(name) != 'text' OR typeof(tbl_name) != 'text' OR typeof(rootpage) NOT IN ('integer', 'null')
+	OR instr(type, char(0)) OR instr(name, char(0)) OR instr(tbl_name, char(0)))`
+
 func (d *describer) objects(ctx context.Context, db *sql.DB) error {
-	return each(ctx, db, `SELECT rowid, type, name, coalesce(rootpage, 0), coalesce(sql, '') FROM sqlite_schema`, func(rows *sql.Rows) error {
+	return each(ctx, db, `SELECT `+OddObject+`, rowid, type, name, coalesce(rootpage, 0), coalesce(sql, '') FROM sqlite_schema`, func(rows *sql.Rows) error {
 		var id int64
 		var typ, name string
 		var o object
-		if err := rows.Scan(&id, &typ, &name, &o.root, &o.ddl); err != nil {
+		var odd bool
+		err := rows.Scan(&odd, &id, &typ, &name, &o.root, &o.ddl)
+		if odd {
+			return damaged("an object of the schema that SQLite has not written")
+		}
+		if err != nil {
 			return err
 		}
 		typ = strings.ToLower(typ)
@@ -157,7 +168,7 @@ func (d *describer) kinds(ctx context.Context, db *sql.DB) error {
 		return nil
 	})
 	if err == nil && known != len(d.tables) {
-		err = sql.ErrNoRows
+		err = damaged("%d tables, SQLite knows %d of them", len(d.tables), known)
 	}
 	return err
 }
@@ -226,7 +237,7 @@ func (d *describer) indexColumns(ctx context.Context, db *sql.DB) error {
 		t := d.tables[id]
 		i := slices.IndexFunc(t.indexes, func(ix *indexTree) bool { return ix.name == name })
 		if i < 0 {
-			return sql.ErrNoRows
+			return damaged("columns of an index %s that its table does not have", name)
 		}
 		t.addIndexColumn(t.indexes[i], cid, desc, key, coll)
 		return nil

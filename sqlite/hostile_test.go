@@ -195,3 +195,27 @@ func TestVerifySchemaSize(t *testing.T) {
 		}
 	}
 }
+
+// TestVerifyOddObjects: what SQLite reads in its schema is what a query finds
+// there.
+func TestVerifyOddObjects(t *testing.T) {
+	for what, odd := range map[string]string{
+		"a type that is no text":    `UPDATE sqlite_schema SET type = CAST(type AS BLOB) WHERE name = 't'`,
+		"a type with more in it":    `UPDATE sqlite_schema SET type = type || char(0) || 'x' WHERE name = 't'`,
+		"a name that is no text":    `UPDATE sqlite_schema SET name = CAST(name AS BLOB) WHERE name = 't'`,
+		"a name with more in it":    `UPDATE sqlite_schema SET name = name || char(0) || 'x' WHERE name = 't'`,
+		"an index that is no text":  `UPDATE sqlite_schema SET name = CAST(name AS BLOB) WHERE name = 'i'`,
+		"a table that is no text":   `UPDATE sqlite_schema SET tbl_name = CAST(tbl_name AS BLOB) WHERE name = 'i'`,
+		"a page that is no number":  `UPDATE sqlite_schema SET rootpage = CAST(CAST(rootpage AS TEXT) AS BLOB) WHERE name = 't'`,
+		"no page that is no number": `INSERT INTO sqlite_schema VALUES ('table', 'v', 'v', x'30', 'CREATE VIRTUAL TABLE v USING nothing(x)')`,
+		"a trigger that is no text": `CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END;
+			UPDATE sqlite_schema SET type = CAST(type AS BLOB) WHERE name = 'r'`,
+	} {
+		path := filepath.Join(t.TempDir(), "x.db")
+		script(t, path, made, `CREATE TABLE t (x INTEGER)`, `CREATE INDEX i ON t (x)`, `INSERT INTO t VALUES (1), (2)`,
+			`PRAGMA writable_schema = on`, odd)
+		if err := Verify(t.Context(), path); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
