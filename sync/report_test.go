@@ -6,8 +6,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ankisyncd/ankisyncd/sqlite"
 )
 
 // TestLogLinesAreShort: whatever a request says, its line in the log is no longer
@@ -20,11 +24,27 @@ func TestLogLinesAreShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := strings.Repeat("1", 1<<20-100)
+	path := filepath.Join(t.TempDir(), "x")
+	db, err := sqlite.Open(t.Context(), path, sqlite.Options{Create: true})
+	if err == nil {
+		_, err = db.Exec(`CREATE TABLE notes (id INTEGER PRIMARY KEY, "` + long[:100_000] + `" AS (1))`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	odd, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct{ step, header, body string }{
 		"user":           {"hostKey", "x", `{"u":"` + long + `","p":"p"}`},
 		"client":         {"hostKey", long, `{"u":"u","p":"p"}`},
 		"client of meta": {"meta", "x", `{"v":99,"cv":"` + long + `"}`},
 		"number":         {"meta", "x", `{"v":` + long + `}`},
+		"column":         {"upload", "x", string(odd)},
 	} {
 		log.Reset()
 		r := httptest.NewRequest(http.MethodPost, "/sync/"+c.step, bytes.NewReader(zstdFrame(t, []byte(c.body))))

@@ -50,7 +50,7 @@ func (s *Server) upload(w *responder, c *call) error {
 	early, err := s.awaitUpload(w, c, body, done)
 	text, known := uploadText(err)
 	if err != nil {
-		s.o.Log.Warn("upload refused", "user", c.session.User, "client", logText(c.client, maxLoggedClient), "err", err)
+		s.o.Log.Warn("upload refused", "user", c.session.User, "client", logText(c.client, maxLoggedClient), "err", logText(err.Error(), maxLoggedError))
 	}
 	if early != nil {
 		// The status is out already: the text must say it, whatever it is.
