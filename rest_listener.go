@@ -97,7 +97,7 @@ func serveREST(ctx context.Context, cfg *config.Config, log *slog.Logger, cert *
 	}
 	log.Info("Serving the RESTful API", "addr", ln.Addr().String(), "tls", cert != nil)
 	go func() {
-		if err := serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		if err := serve(movingListener{ln, cfg.HTTPStallTimeout}); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("listener of the RESTful API failed", "err", err)
 		}
 	}()

@@ -85,6 +85,7 @@ func (s *server) start() <-chan error {
 	failed := make(chan error, len(s.listeners))
 	for i, ln := range limitConnections(s.listeners, s.cfg.MaxConnections) {
 		secure := s.secure(s.listeners[i])
+		ln = movingListener{ln, s.cfg.HTTPStallTimeout}
 		s.log.Info(servingLine(ln.Addr()), loggerKey, "http")
 		go func() {
 			var err error

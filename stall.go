@@ -135,8 +135,9 @@ type stallWriter struct {
 
 // Write implements io.Writer.
 func (w *stallWriter) Write(p []byte) (int, error) {
-	// A megabyte at a time, for the deadline to be one of progress.
-	const most = 1 << 20
+	// A little at a time, for the deadline to be one of progress, also where it is
+	// not movingConn's (HTTP/2).
+	const most = 64 << 10
 	written := 0
 	for {
 		part := p[written:]

@@ -70,7 +70,10 @@ func statusOf(err error) int {
 		return http.StatusBadRequest
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		// A laptop that was asleep hears this when it wakes up. After a 400 clients advise to overwrite one side.
+		return http.StatusRequestTimeout
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, io.ErrUnexpectedEOF):
 		return http.StatusBadRequest
 	case errors.Is(err, collection.ErrBusy), errors.Is(err, media.ErrBusy), errors.Is(err, media.ErrAway), errors.Is(err, collection.ErrClosed), errors.Is(err, media.ErrClosed):

@@ -2,10 +2,12 @@ package sync
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"syscall"
 	"testing"
+	"testing/iotest"
 
 	"github.com/ankisyncd/ankisyncd/collection"
 	"github.com/ankisyncd/ankisyncd/media"
@@ -27,6 +29,25 @@ func TestStatusOfFullDisk(t *testing.T) {
 	}
 	if got := statusOf(&os.PathError{Op: "write", Path: "x", Err: syscall.EIO}); got != http.StatusInternalServerError {
 		t.Errorf("EIO: %d", got)
+	}
+}
+
+// Who sends no more of a body, like a laptop that was put to sleep, may hear of it
+// later: after a 400 clients advise to overwrite one side.
+func TestStatusOfStalledBody(t *testing.T) {
+	stalled := &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	for _, err := range []error{
+		stalled,
+		bodyError("multipart form", stalled),
+		fmt.Errorf("upload: %w", stalled),
+		func() error {
+			_, err := decodeErrors{iotest.ErrReader(stalled)}.Read(make([]byte, 1))
+			return err
+		}(),
+	} {
+		if got := statusOf(err); got != http.StatusRequestTimeout {
+			t.Errorf("%v: %d", err, got)
+		}
 	}
 }
 

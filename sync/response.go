@@ -2,8 +2,10 @@ package sync
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
+	"os"
 	"runtime"
 	"strconv"
 	"sync"
@@ -38,7 +40,22 @@ func (w *responder) Write(p []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.n += int64(n)
+	if err != nil {
+		err = answerError(err)
+	}
 	return n, err
+}
+
+// answerError is an error of sending an answer: what became of the client, unless
+// the answer is not what its head has promised.
+func answerError(err error) error {
+	switch {
+	case errors.Is(err, http.ErrContentLength), errors.Is(err, http.ErrBodyNotAllowed):
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return bad("the client took no more of the answer", err)
+	}
+	return bad("the client was gone before it had its answer", err)
 }
 
 // flush sends what was written so far.
