@@ -2,7 +2,10 @@ package shortcut
 
 import (
 	"bytes"
+	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -83,3 +86,37 @@ func TestUsedAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestSendGoesOn: a deadline of the socket is not that of the connection, which may
+// go on where it passes.
+func TestSendGoesOn(t *testing.T) {
+	for _, n := range []int{0, 3, 5} {
+		mine, its := net.Pipe()
+		got := make(chan string, 1)
+		go func() {
+			b, _ := io.ReadAll(its)
+			got <- string(b)
+		}()
+		c := &conn{Conn: mine, small: struct {
+			io.Reader
+			io.Writer
+		}{nil, writer(func(p []byte) (int, error) {
+			k, err := mine.Write(p[:n])
+			if err == nil && n < len(p) {
+				err = &net.OpError{Op: "write", Err: os.ErrDeadlineExceeded}
+			}
+			return k, err
+		})}}
+		if err := c.send([]byte("whole")); err != nil {
+			t.Error(err)
+		}
+		_ = mine.Close()
+		if s := <-got; s != "whole" {
+			t.Errorf("%q after %d bytes", s, n)
+		}
+	}
+}
+
+type writer func(p []byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }

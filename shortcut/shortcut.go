@@ -16,9 +16,11 @@ package shortcut
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -337,9 +339,20 @@ func (c *conn) answer(x *exchange, r *http.Request) error {
 		c.writes = time.Now()
 		_ = c.SetWriteDeadline(after(c.f.WriteTimeout))
 	}
-	_, err := c.small.Write(a.whole.Bytes())
+	err := c.send(a.whole.Bytes())
 	if err == nil && last {
 		err = io.EOF
+	}
+	return err
+}
+
+// send writes b. The connection itself has the last word on deadlines: one that
+// knows whether what was written moves may have set its socket an earlier one, to
+// look at that.
+func (c *conn) send(b []byte) error {
+	n, err := c.small.Write(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		_, err = c.Conn.Write(b[n:])
 	}
 	return err
 }
