@@ -75,8 +75,14 @@ class Page:
         frames = self("Page.getFrameTree")["frameTree"].get("childFrames")
         if not frames:
             return None
-        world = self("Page.createIsolatedWorld", frameId=frames[0]["frame"]["id"])["executionContextId"]
-        return self.js(expression, world)
+        try:
+            world = self("Page.createIsolatedWorld", frameId=frames[0]["frame"]["id"])["executionContextId"]
+            return self.js(expression, world)
+        except AssertionError as e:
+            # The frame was loaded anew between two of these calls.
+            if any(text in str(e) for text in ("Cannot find context", "context was destroyed", "No frame for given id")):
+                return None
+            raise
 
     def until(self, look, want=True, limit=60):
         """Looks until it sees what is wanted, and returns it."""
