@@ -118,9 +118,12 @@ func TestUnsent(t *testing.T) {
 	if n := <-written; err != nil || int(got) != n {
 		t.Fatalf("%d of %d bytes, %v", got, n, err)
 	}
-	for left, ok := unsent(); left > 0; left, ok = unsent() { // until it has heard
-		if !ok {
+	for {
+		if left, ok := unsent(); !ok {
 			t.Fatal("not told")
+		} else if left == 0 { // it has heard
+			break
 		}
+		runtime.Gosched()
 	}
 }
